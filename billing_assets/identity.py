@@ -25,4 +25,3 @@ def stable_id(prefix: str, parts: Sequence[pl.Expr], digits: int = 24) -> pl.Exp
     """`<prefix>_<hex>`: the id of the thing that `parts` identify, in that order. A null part differs from an empty text."""
     key = pl.concat_str([part.cast(pl.String).fill_null(_ABSENT) for part in parts], separator=_SEPARATOR)
     return pl.concat_str([pl.lit(f"{prefix}_"), digest(key).str.head(digits)])
-

@@ -57,11 +57,7 @@ def to_minor_unit(amount: pl.Expr, digits: pl.Expr) -> pl.Expr:
     """`amount` rounded half away from zero to `digits` decimal places of its currency (ISO 4217: 0 to 4)."""
     rounded = amount
     for places in range(5):
-        rounded = (
-            pl.when(digits == places)
-            .then(amount.round(places, mode="half_away_from_zero"))
-            .otherwise(rounded)
-        )
+        rounded = pl.when(digits == places).then(amount.round(places, mode="half_away_from_zero")).otherwise(rounded)
     return rounded
 
 

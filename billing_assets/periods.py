@@ -25,9 +25,7 @@ def offset(anchor: pl.Expr, count: pl.Expr, months: pl.Expr, weeks: pl.Expr) -> 
     )
 
 
-def anchored(
-    starts: pl.LazyFrame, since: pl.Expr, until: pl.Expr, *, anchor: str = "anchor_at"
-) -> pl.LazyFrame:
+def anchored(starts: pl.LazyFrame, since: pl.Expr, until: pl.Expr, *, anchor: str = "anchor_at") -> pl.LazyFrame:
     """One row per anchored interval that overlaps [`since`, `until`), added to each row of `starts`.
 
     `starts` has `frequency_months`, `frequency_weeks` (one of them is 0) and the anchor. Adds `period_index`,
@@ -72,9 +70,7 @@ def billing_periods(contracts: pl.LazyFrame, since: datetime, until: datetime) -
         .pipe(anchored, lower, upper)
         .with_columns(
             period_start=pl.max_horizontal("full_start", "starting_at"),
-            period_end=pl.min_horizontal(
-                pl.col("full_end"), pl.col("ending_before").fill_null(pl.col("full_end"))
-            ),
+            period_end=pl.min_horizontal(pl.col("full_end"), pl.col("ending_before").fill_null(pl.col("full_end"))),
         )
         .drop("period_index")
     )
