@@ -22,6 +22,6 @@ def digest(text: pl.Expr) -> pl.Expr:
 
 
 def stable_id(prefix: str, parts: Sequence[pl.Expr], digits: int = 24) -> pl.Expr:
-    """`<prefix>_<hex>`: the id of the thing that `parts` identify, in that order. A null part differs from an empty text."""
+    """`<prefix>_<hex>`: the id of what `parts` identify, in that order. A null part differs from an empty text."""
     key = pl.concat_str([part.cast(pl.String).fill_null(_ABSENT) for part in parts], separator=_SEPARATOR)
     return pl.concat_str([pl.lit(f"{prefix}_"), digest(key).str.head(digits)])

@@ -62,5 +62,5 @@ def to_minor_unit(amount: pl.Expr, digits: pl.Expr) -> pl.Expr:
 
 
 def share(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
-    """`numerator / denominator`, null where the denominator is zero (a decimal division by zero fails the whole query)."""
+    """`numerator / denominator`, null for a zero denominator (a decimal division by zero fails the whole query)."""
     return numerator / pl.when(denominator != zero()).then(denominator)

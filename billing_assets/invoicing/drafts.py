@@ -1,0 +1,95 @@
+"""Headers and lines to draft invoices: sums, the content hash, and the reasons to hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import polars as pl
+
+from billing_assets.columns import DECIMAL
+from billing_assets.identity import digest
+from billing_assets.invoicing.headers import exceeds
+from billing_assets.invoicing.lines import sums
+from billing_assets.money import zero
+
+SUMS = ("subtotal", "discounts", "credits_applied", "postpaid_applied", "late_usage", "rounding", "total")
+
+HASHED_LINE = (
+    "line_item_id", "line_type", "product_id", "name", "quantity", "unit_price", "amount", "amount_unit", "in_total",
+    "starting_at", "ending_before", "pricing_group_values", "presentation_group_values", "tier_level", "rate_id",
+    "override_id",
+)  # fmt: skip
+HASHED_INVOICE = (
+    "invoice_id", "invoice_type", "customer_id", "payer_customer_id", "contract_id", "currency", "period_start",
+    "period_end", "invoice_date", "issued_at", "due_at", "total", "bill_to",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class HoldPolicy:
+    """The settings that hold an invoice by its amount; None and False are off."""
+
+    negative_total: bool = False
+    total_over: Decimal | None = None
+
+
+def draft_invoices(
+    headers: pl.LazyFrame,
+    items: pl.LazyFrame,
+    unrated: pl.LazyFrame,
+    exceptions: pl.LazyFrame,
+    sealed_months: tuple[str, ...],
+    policy: HoldPolicy,
+) -> pl.LazyFrame:
+    """One row per header that becomes an invoice, as of now, with its hold reasons.
+
+    `unrated` and `exceptions` are keyed by (contract_id, period_start); `exceptions` has `exception_count`. An
+    invoice over nothing exists with total 0 unless its contract skips zero invoices (case 76).
+    """
+    contents = line_contents(items)
+    key = ["contract_id", "period_start"]
+    held = unrated.select(*key, unrated=pl.lit(value=True)).unique(maintain_order=False)
+    return (
+        headers.join(sums(items), on="invoice_id", how="left")
+        .with_columns(pl.col(SUMS).fill_null(zero()), pl.col("line_count").fill_null(0))
+        .join(contents, on="invoice_id", how="left")
+        .join(held, on=key, how="left")
+        .join(exceptions.select(*key, "exception_count"), on=key, how="left")
+        .filter(~(pl.col("skip_zero_invoices") & (pl.col("total") == zero()) & pl.col("unrated").is_null()))
+        .with_columns(
+            status=pl.lit("DRAFT"),
+            content_hash=content_hash(),
+            hold_reasons=hold_reasons(sealed_months, policy),
+        )
+        .drop("line_text", "unrated", "exception_count")
+    )
+
+
+def line_contents(items: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per invoice: `line_text`, what its lines say, in the order of their numbers."""
+    return items.group_by("invoice_id").agg(line_text=_row_text(HASHED_LINE).sort_by("line_number").str.join("\n"))
+
+
+def content_hash() -> pl.Expr:
+    """BLAKE3 over what an invoice says, header and lines; numbers and watermarks are not part of it."""
+    return digest(pl.concat_str([_row_text(HASHED_INVOICE), pl.col("line_text").fill_null("")], separator="\n"))
+
+
+def hold_reasons(sealed_months: tuple[str, ...], policy: HoldPolicy) -> pl.Expr:
+    """Comma-separated reasons, null where the invoice may be finalized (docs/semantics.md, Holds)."""
+    over = pl.lit(policy.total_over, dtype=DECIMAL)
+    rules = {
+        "UNRATED_USAGE": pl.col("unrated").fill_null(value=False),
+        "METRIC_EXCEPTIONS": exceeds(pl.col("exception_count"), pl.col("metric_exception_tolerance")),
+        "NEGATIVE_TOTAL": (pl.col("total") < zero()) & pl.lit(policy.negative_total),
+        "TOTAL_OVER_LIMIT": exceeds(pl.col("total"), over),
+        "SEALED_MONTH": pl.col("close_month").is_in(sealed_months),
+    }
+    reasons = pl.concat_list([pl.when(rule).then(pl.lit(name)) for name, rule in rules.items()]).list.drop_nulls()
+    return pl.when(reasons.list.len() > 0).then(reasons.list.join(","))
+
+
+def _row_text(columns: tuple[str, ...]) -> pl.Expr:
+    """One row as text: decimals plainly, instants in microseconds, absent values apart from empty ones."""
+    return pl.concat_str([pl.col(name).cast(pl.String).fill_null("\x00") for name in columns], separator="\x1f")

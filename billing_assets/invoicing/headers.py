@@ -1,0 +1,46 @@
+"""What an invoice is before it has an amount: its identity, its dates, its month."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+
+from billing_assets.columns import DECIMAL
+from billing_assets.identity import stable_id
+from billing_assets.periods import close_month
+
+USAGE = "USAGE"
+
+
+def usage_invoices(periods: pl.LazyFrame, customers: pl.LazyFrame, grace_period: timedelta) -> pl.LazyFrame:
+    """One header per (contract, billing period): the USAGE invoices (docs/semantics.md, Invoices).
+
+    Issued at the period's end plus the grace period however late the run, dated the day on which the period ends,
+    and due the contract's net terms after issue. The id depends on contract, type, period start and regeneration
+    alone, so that a retry cannot make a second invoice.
+    """
+    return (
+        periods.with_columns(invoice_type=pl.lit(USAGE), regeneration=pl.lit(0, dtype=pl.Int64))
+        .with_columns(
+            invoice_id=invoice_id(pl.col("period_start")),
+            close_month=close_month(pl.col("period_end")),
+            invoice_date=pl.col("period_end").dt.date(),
+            issued_at=pl.col("period_end") + pl.lit(grace_period),
+            payer_customer_id=pl.col("customer_id"),
+        )
+        .with_columns(due_at=pl.col("issued_at") + pl.duration(days=pl.col("net_payment_terms_days")))
+        .join(customers.select("customer_id", "bill_to"), on="customer_id", how="left")
+    )
+
+
+def invoice_id(starts: pl.Expr) -> pl.Expr:
+    """Deterministic id of an invoice of `contract_id`, `invoice_type` and `regeneration` that starts at `starts`."""
+    return stable_id(
+        "inv", [pl.col("contract_id"), pl.col("invoice_type"), starts.dt.timestamp("us"), pl.col("regeneration")]
+    )
+
+
+def exceeds(amount: pl.Expr, limit: pl.Expr) -> pl.Expr:
+    """True where a limit is set and `amount` is above it."""
+    return (amount > limit.cast(DECIMAL)).fill_null(value=False)

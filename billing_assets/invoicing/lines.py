@@ -1,0 +1,150 @@
+"""Lines of an invoice: their order, numbers and ids, and the line that carries the rounding of the total."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from billing_assets.columns import DECIMAL
+from billing_assets.identity import stable_id
+from billing_assets.money import decimal, to_minor_unit, zero
+
+SECTIONS: tuple[tuple[str, ...], ...] = (
+    ("usage", "maximum_adjustment", "minimum_adjustment", "subscription", "composite"),
+    ("scheduled", "commit_purchase", "trueup"),
+    ("discount",),
+    ("pricing_unit_conversion",),
+    ("applied_commit_or_credit",),
+    ("late_usage",),
+    ("rounding",),
+)
+"""The order in which a reader meets the lines: what was used, product by product, then what changes the total."""
+
+IDENTITY = (
+    "invoice_id",
+    "line_type",
+    "product_id",
+    "pricing_group_values",
+    "presentation_group_values",
+    "rate_id",
+    "override_id",
+    "tier_level",
+    "is_fee",
+    "starting_at",
+)
+"""The business key of a line; a recomputation finds the same line under it."""
+
+APPLICATIONS = ("applied_commit_or_credit",)
+OUTSIDE_SUBTOTAL = (*APPLICATIONS, "rounding")
+
+
+def line_items(lines: pl.LazyFrame, headers: pl.LazyFrame) -> pl.LazyFrame:
+    """The numbered lines of every header, the rounding line included.
+
+    `lines` is the rated lines of the headers' periods, keyed by (contract_id, period_start); the result has one row
+    per line of an invoice and adds up to the invoice's total exactly.
+    """
+    keys = headers.select("contract_id", "period_start", "invoice_id", "close_month")
+    charged = lines.join(keys, on=["contract_id", "period_start"], how="inner").with_columns(
+        in_total=pl.lit(value=True), amount_unit=pl.col("currency")
+    )
+    rounded = rounding_lines(charged, headers)
+    return (
+        pl.concat([charged, rounded], how="diagonal")
+        .with_columns(line_item_id=stable_id("li", [_identity(name) for name in IDENTITY]))
+        .pipe(_numbered)
+        .with_columns(
+            service_period_start="period_start",
+            service_period_end="period_end",
+            origin_customer_id="customer_id",
+            origin_contract_id="contract_id",
+        )
+    )
+
+
+def rounding_lines(charged: pl.LazyFrame, headers: pl.LazyFrame) -> pl.LazyFrame:
+    """One line per invoice whose exact sum is not in whole minor units: half away from zero (case 55)."""
+    exact = charged.filter("in_total").group_by("invoice_id").agg(pl.col("amount").sum())
+    difference = to_minor_unit(pl.col("amount"), pl.col("minor_digits")) - pl.col("amount")
+    return (
+        headers.select(
+            "invoice_id",
+            "close_month",
+            "contract_id",
+            "customer_id",
+            "currency",
+            "minor_digits",
+            "period_start",
+            "period_end",
+        )
+        .join(exact, on="invoice_id", how="inner")
+        .with_columns(amount=difference)
+        .filter(pl.col("amount") != zero())
+        .with_columns(
+            line_type=pl.lit("rounding"),
+            name=pl.lit("Rounding"),
+            quantity=decimal(1),
+            unit_price=pl.col("amount"),
+            list_amount=pl.col("amount"),
+            starting_at=pl.col("period_start"),
+            ending_before=pl.col("period_end"),
+            is_fee=pl.lit(value=False),
+            in_total=pl.lit(value=True),
+            amount_unit=pl.col("currency"),
+        )
+    )
+
+
+def _identity(name: str) -> pl.Expr:
+    return pl.col(name).dt.timestamp("us") if name == "starting_at" else pl.col(name)
+
+
+def _rank(position: int) -> pl.Expr:
+    """The line type's section (position 0) or its place within the section (position 1)."""
+    ranks = {
+        line_type: (section, place)[position]
+        for section, line_types in enumerate(SECTIONS)
+        for place, line_type in enumerate(line_types)
+    }
+    return pl.col("line_type").replace_strict(ranks, return_dtype=pl.Int8)
+
+
+def _numbered(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """Numbers from 1 within the invoice, by section, product, prices; absent values first (case 3)."""
+    product = ["name", "product_id", "pricing_group_values"]
+    order = [
+        "invoice_id",
+        _rank(0),
+        *product,
+        _rank(1),
+        "presentation_group_values",
+        "starting_at",
+        "tier_level",
+        "is_fee",
+        "line_item_id",
+    ]
+    return lines.sort(order, nulls_last=False).with_columns(
+        line_number=pl.int_range(pl.len(), dtype=pl.Int64).over("invoice_id") + 1
+    )
+
+
+def sums(items: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per invoice with lines: the parts of its total (case 41).
+
+    subtotal = all lines in the total but applications and rounding; `discounts` and `late_usage` are parts of it;
+    total = subtotal + credits_applied + rounding. Postpaid applications (in_total false) are in none of them.
+    """
+
+    def part(condition: pl.Expr) -> pl.Expr:
+        return pl.when(condition).then("amount").otherwise(zero()).sum().cast(DECIMAL)
+
+    line_type, in_total = pl.col("line_type"), pl.col("in_total")
+    return items.group_by("invoice_id").agg(
+        subtotal=part(in_total & ~line_type.is_in(OUTSIDE_SUBTOTAL)),
+        discounts=part(in_total & (line_type == "discount")),
+        credits_applied=part(in_total & line_type.is_in(APPLICATIONS)),
+        postpaid_applied=part(~in_total & line_type.is_in(APPLICATIONS)),
+        late_usage=part(in_total & (line_type == "late_usage")),
+        rounding=part(line_type == "rounding"),
+        total=part(in_total),
+        line_count=pl.len().cast(pl.Int64),
+    )

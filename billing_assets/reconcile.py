@@ -1,0 +1,225 @@
+"""Every invariant of the system as a function that returns the rows that break it.
+
+One flat list, `INVARIANTS`: the same functions gate a batch before its commit, run as asset checks on what was
+stored, and answer `billing check`. An empty frame means that the invariant holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from billing_assets.columns import DECIMAL
+from billing_assets.invoicing.drafts import SUMS, content_hash, line_contents
+from billing_assets.invoicing.lines import sums
+from billing_assets.money import zero
+
+Tables = Callable[[str], pl.LazyFrame]
+"""A table's committed rows by name; a table that does not exist yet is an empty frame of its schema."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """One thing that must always hold. `of` is the table (and Dagster asset) that it speaks about."""
+
+    name: str
+    of: str
+    about: str
+    find: Callable[[Tables], pl.LazyFrame]
+    warning: bool = False
+
+
+def invoice_sums(invoices: pl.LazyFrame, items: pl.LazyFrame) -> pl.LazyFrame:
+    """Each invoice's stored sums against the sums of its lines."""
+    computed = sums(items).rename({name: f"{name}_of_lines" for name in (*SUMS, "line_count")})
+    joined = invoices.select("invoice_id", *SUMS, "line_count").join(computed, on="invoice_id", how="left")
+    differs = [pl.col(name) != pl.col(f"{name}_of_lines").fill_null(zero()) for name in SUMS]
+    count_differs = pl.col("line_count") != pl.col("line_count_of_lines").fill_null(0)
+    composed = pl.col("subtotal") + pl.col("credits_applied") + pl.col("rounding")
+    return joined.filter(pl.any_horizontal(*differs, count_differs, composed != pl.col("total")))
+
+
+def line_arithmetic(items: pl.LazyFrame) -> pl.LazyFrame:
+    """Lines whose amount is not quantity x unit price, rounded once at the 12th place."""
+    return items.filter(
+        pl.col("quantity").is_not_null(),
+        pl.col("unit_price").is_not_null(),
+        (pl.col("quantity") * pl.col("unit_price")).cast(DECIMAL) != pl.col("amount"),
+    ).select("invoice_id", "line_item_id", "line_type", "quantity", "unit_price", "amount")
+
+
+def line_numbers(items: pl.LazyFrame) -> pl.LazyFrame:
+    """Invoices whose lines are not numbered 1..n, or that repeat a line id."""
+    return (
+        items.group_by("invoice_id")
+        .agg(
+            lines=pl.len(),
+            distinct_ids=pl.col("line_item_id").n_unique(),
+            distinct_numbers=pl.col("line_number").n_unique(),
+            last=pl.col("line_number").max(),
+        )
+        .filter(
+            (pl.col("lines") != pl.col("distinct_ids"))
+            | (pl.col("lines") != pl.col("distinct_numbers"))
+            | (pl.col("lines") != pl.col("last"))
+        )
+    )
+
+
+def orphan_lines(invoices: pl.LazyFrame, items: pl.LazyFrame) -> pl.LazyFrame:
+    """Lines whose invoice does not exist."""
+    return items.join(invoices.select("invoice_id"), on="invoice_id", how="anti").select("invoice_id", "line_item_id")
+
+
+def repeated_invoices(invoices: pl.LazyFrame) -> pl.LazyFrame:
+    """More than one invoice that is not void for one contract, type and period."""
+    live = invoices.filter(pl.col("status") != "VOID", pl.col("invoice_type") == "USAGE")
+    keys = ["contract_id", "invoice_type", "period_start"]
+    return live.group_by(keys).agg(invoices=pl.len()).filter(pl.col("invoices") > 1)
+
+
+def number_gaps(invoices: pl.LazyFrame) -> pl.LazyFrame:
+    """Series whose numbers are not 1..n without a gap or a repetition; a voided number stays."""
+    return (
+        invoices.group_by("issuing_entity", "number_series")
+        .agg(
+            invoices=pl.len(),
+            distinct=pl.col("number_sequence").n_unique(),
+            first=pl.col("number_sequence").min(),
+            last=pl.col("number_sequence").max(),
+        )
+        .filter(
+            (pl.col("first") != 1) | (pl.col("last") != pl.col("invoices")) | (pl.col("distinct") != pl.col("last"))
+        )
+    )
+
+
+def altered_contents(invoices: pl.LazyFrame, items: pl.LazyFrame) -> pl.LazyFrame:
+    """Finalized invoices whose contents no longer give the hash that was recorded at finalization."""
+    return (
+        invoices.join(line_contents(items), on="invoice_id", how="left")
+        .select("invoice_id", "content_hash", computed=content_hash())
+        .filter(pl.col("content_hash") != pl.col("computed"))
+    )
+
+
+def unbalanced_files(files: pl.LazyFrame) -> pl.LazyFrame:
+    """Files whose rows are not all accepted, duplicate or rejected."""
+    parts = pl.col("accepted") + pl.col("duplicates") + pl.col("rejected")
+    return files.filter(pl.col("rows") != parts).select("source_file", "rows", "accepted", "duplicates", "rejected")
+
+
+def lost_rows(files: pl.LazyFrame, stored: pl.LazyFrame, column: str) -> pl.LazyFrame:
+    """Ingest batches whose stored rows are not as many as `column` of their files says."""
+    counted = stored.group_by("ingest_batch").agg(stored=pl.len().cast(pl.Int64))
+    said = files.group_by("ingest_batch").agg(pl.col(column).sum())
+    return (
+        said.join(counted, on="ingest_batch", how="full", coalesce=True)
+        .with_columns(pl.col(column).fill_null(0), pl.col("stored").fill_null(0))
+        .filter(pl.col(column) != pl.col("stored"))
+    )
+
+
+def repeated_transactions(events: pl.LazyFrame) -> pl.LazyFrame:
+    """Accepted events that share a transaction id."""
+    return events.group_by("transaction_id").agg(events=pl.len()).filter(pl.col("events") > 1)
+
+
+def conflicting_duplicates(duplicates: pl.LazyFrame) -> pl.LazyFrame:
+    """Repeated transaction ids that came with another payload or timestamp: the first was billed."""
+    return duplicates.filter("conflicting").select("transaction_id", "source_file", "source_line", "ingest_batch")
+
+
+def uncounted_usage(equation: pl.LazyFrame) -> pl.LazyFrame:
+    """(metric, day) where billed + listed differs from the accepted events that match the metric."""
+    return equation.filter(pl.col("billed") + pl.col("listed") != pl.col("accepted"))
+
+
+def finalized_drafts(drafts: pl.LazyFrame, invoices: pl.LazyFrame) -> pl.LazyFrame:
+    """Drafts of a period that is already finalized: the drafts are older than the last close."""
+    final = invoices.filter(pl.col("status") == "FINALIZED")
+    return drafts.join(final.select("invoice_id"), on="invoice_id", how="semi").select("invoice_id", "contract_id")
+
+
+INVARIANTS: tuple[Invariant, ...] = (
+    Invariant(
+        "files_reconcile", "ingested_files", "rows = accepted + duplicates + rejected, per file",
+        lambda t: unbalanced_files(t("ingested_files")),
+    ),
+    Invariant(
+        "events_stored", "events", "every accepted row of every file is stored, once",
+        lambda t: lost_rows(t("ingested_files"), t("events"), "accepted"),
+    ),
+    Invariant(
+        "rejects_stored", "rejected_events", "every rejected row is listed with its reason",
+        lambda t: lost_rows(t("ingested_files"), t("rejected_events"), "rejected"),
+    ),
+    Invariant(
+        "duplicates_stored", "duplicate_events", "every duplicate row is listed with the batch of the winner",
+        lambda t: lost_rows(t("ingested_files"), t("duplicate_events"), "duplicates"),
+    ),
+    Invariant(
+        "no_conflicting_duplicates", "duplicate_events", "no repeated id came with another payload or timestamp",
+        lambda t: conflicting_duplicates(t("duplicate_events")), warning=True,
+    ),
+    Invariant(
+        "sums_of_lines", "invoices", "each invoice's sums are the sums of its lines, exactly",
+        lambda t: invoice_sums(t("invoices"), t("line_items")),
+    ),
+    Invariant(
+        "contents_unaltered", "invoices", "each finalized invoice still has the content hash of its finalization",
+        lambda t: altered_contents(t("invoices"), t("line_items")),
+    ),
+    Invariant(
+        "numbers_gapless", "invoices", "invoice numbers are 1..n per issuing entity and series",
+        lambda t: number_gaps(t("invoices")),
+    ),
+    Invariant(
+        "one_invoice_per_period", "invoices", "one invoice that is not void per contract and period",
+        lambda t: repeated_invoices(t("invoices")),
+    ),
+    Invariant(
+        "lines_have_invoices", "line_items", "every line belongs to an invoice",
+        lambda t: orphan_lines(t("invoices"), t("line_items")),
+    ),
+    Invariant(
+        "lines_numbered", "line_items", "the lines of an invoice are numbered 1..n, each with its own id",
+        lambda t: line_numbers(t("line_items")),
+    ),
+    Invariant(
+        "lines_multiply", "line_items", "amount = quantity x unit price, rounded once at the 12th place",
+        lambda t: line_arithmetic(t("line_items")),
+    ),
+    Invariant(
+        "drafts_are_open", "draft_invoices", "no draft of a period that is finalized",
+        lambda t: finalized_drafts(t("draft_invoices"), t("invoices")),
+    ),
+    Invariant(
+        "draft_sums_of_lines", "draft_invoices", "each draft's sums are the sums of its lines, exactly",
+        lambda t: invoice_sums(t("draft_invoices"), t("draft_line_items")),
+    ),
+)  # fmt: skip
+
+
+def gate(
+    invoices: pl.LazyFrame, items: pl.LazyFrame, taken: pl.LazyFrame, equation: pl.LazyFrame
+) -> dict[str, pl.LazyFrame]:
+    """What is checked on the frames of a batch before its first table is touched, by the name of the check.
+
+    `taken` has the invoices that earlier batches committed; numbers and periods must fit behind them.
+    """
+    keys = ["invoice_id", "contract_id", "invoice_type", "period_start", "status", "issuing_entity", "number_series",
+            "number_sequence"]  # fmt: skip
+    together = pl.concat([taken.select(keys), invoices.select(keys)])
+    return {
+        "sums_of_lines": invoice_sums(invoices, items),
+        "contents_unaltered": altered_contents(invoices, items),
+        "numbers_gapless": number_gaps(together),
+        "one_invoice_per_period": repeated_invoices(together),
+        "lines_have_invoices": orphan_lines(invoices, items),
+        "lines_numbered": line_numbers(items),
+        "lines_multiply": line_arithmetic(items),
+        "usage_accounted_for": uncounted_usage(equation),
+    }
