@@ -15,6 +15,8 @@ from billing_assets.money import zero
 
 SUMS = ("subtotal", "discounts", "credits_applied", "postpaid_applied", "late_usage", "rounding", "total")
 
+NOT_HELD = "[]"
+
 HASHED_LINE = (
     "line_item_id", "line_type", "product_id", "name", "quantity", "unit_price", "amount", "amount_unit", "in_total",
     "starting_at", "ending_before", "pricing_group_values", "presentation_group_values", "tier_level", "rate_id",
@@ -77,7 +79,7 @@ def content_hash() -> pl.Expr:
 
 
 def hold_reasons(sealed_months: tuple[str, ...], policy: HoldPolicy) -> pl.Expr:
-    """Comma-separated reasons, null where the invoice may be finalized (docs/semantics.md, Holds)."""
+    """The reasons as a JSON array, NOT_HELD where the invoice may be finalized (docs/semantics.md, Holds)."""
     over = pl.lit(policy.total_over, dtype=DECIMAL)
     rules = {
         "UNRATED_USAGE": pl.col("unrated").fill_null(value=False),
@@ -86,8 +88,8 @@ def hold_reasons(sealed_months: tuple[str, ...], policy: HoldPolicy) -> pl.Expr:
         "TOTAL_OVER_LIMIT": exceeds(pl.col("total"), over),
         "SEALED_MONTH": pl.col("close_month").is_in(sealed_months),
     }
-    reasons = pl.concat_list([pl.when(rule).then(pl.lit(name)) for name, rule in rules.items()]).list.drop_nulls()
-    return pl.when(reasons.list.len() > 0).then(reasons.list.join(","))
+    found = pl.concat_list([pl.when(rule).then(pl.lit(f'"{name}"')) for name, rule in rules.items()]).list.drop_nulls()
+    return pl.concat_str([pl.lit("["), found.list.join(","), pl.lit("]")])
 
 
 def _row_text(columns: tuple[str, ...]) -> pl.Expr:

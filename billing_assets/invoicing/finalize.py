@@ -9,6 +9,7 @@ from datetime import datetime
 import polars as pl
 
 from billing_assets.columns import TIMESTAMP
+from billing_assets.invoicing.drafts import NOT_HELD
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Watermarks:
 
 def due(drafts: pl.LazyFrame, now: datetime, month: str | None) -> pl.LazyFrame:
     """The drafts to finalize: issued at or before `now`, not held, of `month` where one is given."""
-    ready = drafts.filter(pl.col("issued_at") <= pl.lit(now, dtype=TIMESTAMP), pl.col("hold_reasons").is_null())
+    ready = drafts.filter(pl.col("issued_at") <= pl.lit(now, dtype=TIMESTAMP), pl.col("hold_reasons") == NOT_HELD)
     return ready if month is None else ready.filter(pl.col("close_month") == month)
 
 

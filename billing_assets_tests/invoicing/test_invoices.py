@@ -128,20 +128,21 @@ def test_dates_follow_the_period_not_the_run() -> None:
 @pytest.mark.parametrize(
     ("held_by", "policy", "amount", "reasons"),
     [
-        ({}, HoldPolicy(), "-5", None),
+        ({}, HoldPolicy(), "-5", ""),
         ({}, HoldPolicy(negative_total=True), "-5", "NEGATIVE_TOTAL"),
-        ({}, HoldPolicy(total_over=Decimal(100)), "100", None),
+        ({}, HoldPolicy(total_over=Decimal(100)), "100", ""),
         ({}, HoldPolicy(total_over=Decimal(100)), "100.01", "TOTAL_OVER_LIMIT"),
         ({"unrated": held("c", "c")}, HoldPolicy(), "1", "UNRATED_USAGE"),
         ({"exceptions": exceptions(c=1)}, HoldPolicy(), "1", "METRIC_EXCEPTIONS"),
         ({"unrated": held("c"), "exceptions": exceptions(c=1)}, HoldPolicy(), "1", "UNRATED_USAGE,METRIC_EXCEPTIONS"),
-        ({"unrated": held("other")}, HoldPolicy(), "1", None),
+        ({"unrated": held("other")}, HoldPolicy(), "1", ""),
     ],
 )
-def test_holds(held_by: dict[str, pl.LazyFrame], policy: HoldPolicy, amount: str, reasons: str | None) -> None:
+def test_holds(held_by: dict[str, pl.LazyFrame], policy: HoldPolicy, amount: str, reasons: str) -> None:
     invoices, _ = drafted(periods("c"), frame(line("c", amount)), policy, **held_by)
-    assert invoices.collect()["hold_reasons"].item() == reasons
-    assert due(invoices, NOW, None).collect().height == (reasons is None)
+    expected = ",".join(f'"{reason}"' for reason in reasons.split(",") if reason)
+    assert invoices.collect()["hold_reasons"].item() == f"[{expected}]"
+    assert due(invoices, NOW, None).collect().height == (not reasons)
 
 
 def test_nothing_is_due_inside_the_grace_period_or_for_another_month() -> None:
