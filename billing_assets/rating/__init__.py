@@ -1,0 +1,31 @@
+"""Usage becomes priced lines: segments of one price, running quantities, bands, adjustments in one order.
+
+segments(groups, periods, frames)     which price holds when
+(metering adds each segment's cumulative)
+quantify(segments, frames)            where each segment moves the running quantity
+rate(quantified, frames)              usage lines
+adjust(lines, limits(...), frames)    maximum and minimum
+unrated(quantified)                   what has no price, and holds its invoice
+"""
+
+from __future__ import annotations
+
+from billing_assets.rating.adjustments import adjust
+from billing_assets.rating.limits import limits
+from billing_assets.rating.lines import RATED_LINE, rate
+from billing_assets.rating.order import ORDER_OF_CHARGES
+from billing_assets.rating.quantities import quantify
+from billing_assets.rating.segments import segments, standing_groups
+from billing_assets.rating.unrated import unrated
+
+__all__ = [
+    "ORDER_OF_CHARGES",
+    "RATED_LINE",
+    "adjust",
+    "limits",
+    "quantify",
+    "rate",
+    "segments",
+    "standing_groups",
+    "unrated",
+]

@@ -1,0 +1,66 @@
+"""Segments: the spans of a billing period in which a group has one rate and one override."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from billing_assets.columns import NO_GROUP
+from billing_assets.rating.grain import GROUP, PERIOD, SITUATION
+from billing_assets.rating.timelines import situate, timelines
+
+if TYPE_CHECKING:
+    from billing_assets.catalog.frames import CatalogFrames
+
+
+def segments(groups: pl.LazyFrame, periods: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
+    """Grain (group, segment): the groups of `groups` with the hours of their period, each hour in one segment.
+
+    `groups` has the columns of GROUP, one row each; `periods` one row per (contract, billing period) with PERIOD.
+    Adds PERIOD, segment_start, segment_end, segment_status ("rated", "unrated", "not_entitled"), and for rated ones
+    rate_id (null where the card has none), override_id and override_type of the winner (null: none), price_id of the
+    base price. Neighbours with another rate row or winner are two segments, even at the same price
+    (docs/semantics.md, Rate segments).
+    """
+    placed = groups.join(
+        periods.select("contract_id", "period_start", *PERIOD), on=["contract_id", "period_start"]
+    ).pipe(situate, frames.override_targets)
+    span = periods.select(since=pl.col("period_start").min(), until=pl.col("period_end").max())
+    spans = placed.select(SITUATION).unique().pipe(timelines, frames, span)
+    return (
+        placed.join(spans, on=SITUATION)
+        .with_columns(
+            segment_start=pl.max_horizontal("starting_at", "period_start"),
+            segment_end=pl.min_horizontal("ending_before", "period_end"),
+        )
+        .filter(pl.col("segment_start") < pl.col("segment_end"))
+        .select(
+            *GROUP,
+            *PERIOD,
+            "segment_start",
+            "segment_end",
+            "segment_status",
+            "rate_id",
+            "override_id",
+            "override_type",
+            "price_id",
+        )
+    )
+
+
+def standing_groups(periods: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
+    """The groups that have a line even without usage: products with neither pricing nor presentation key.
+
+    Columns of GROUP, with both group values empty. Minimums of other products need none: `limits` finds them.
+    """
+    plain = frames.products.filter(
+        pl.col("pricing_keys").list.len() == 0, pl.col("presentation_keys").list.len() == 0
+    ).select("product_id")
+    return (
+        periods.select("contract_id", "period_start")
+        .join(frames.contract_products, on="contract_id")
+        .join(plain, on="product_id", how="semi")
+        .with_columns(pricing_group_values=pl.lit(NO_GROUP), presentation_group_values=pl.lit(NO_GROUP))
+        .select(GROUP)
+    )

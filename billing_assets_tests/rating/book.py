@@ -1,0 +1,261 @@
+"""A small book of terms for tests of rating: the frames that the catalog would resolve to, and usage by the hour."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import polars as pl
+
+from billing_assets.columns import DECIMAL, TIMESTAMP
+from billing_assets.rating import adjust, limits, quantify, rate, segments, standing_groups, unrated
+from billing_assets.rating.grain import GROUP
+
+TEXT, COUNT, YES = pl.String(), pl.Int64(), pl.Boolean()
+
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "products": {
+        "product_id": TEXT, "name": TEXT, "product_type": TEXT, "billable_metric_id": TEXT,
+        "pricing_keys": pl.List(pl.String), "presentation_keys": pl.List(pl.String), "tags": TEXT,
+        "conversion_factor": DECIMAL, "conversion_operation": TEXT, "unit": TEXT, "rounding_method": TEXT,
+        "rounding_unit": DECIMAL, "tax_code": TEXT,
+    },
+    "contracts": {"contract_id": TEXT, "multiplier_override_prioritization": TEXT},
+    "contract_products": {"contract_id": TEXT, "product_id": TEXT},
+    "rates": {
+        "rate_id": TEXT, "rate_card_id": TEXT, "product_id": TEXT, "pricing_group_values": TEXT,
+        "starting_at": TIMESTAMP, "ending_before": TIMESTAMP, "entitled": YES, "price_id": TEXT,
+    },
+    "prices": {
+        "price_id": TEXT, "rate_type": TEXT, "price": DECIMAL, "package_size": DECIMAL, "free_units": DECIMAL,
+        "fixed_fee": DECIMAL, "free_events": COUNT, "free_amount": DECIMAL, "minimum": DECIMAL, "maximum": DECIMAL,
+    },
+    "price_tiers": {
+        "price_id": TEXT, "tier_level": COUNT, "tier_lower": DECIMAL, "tier_upper": DECIMAL, "price": DECIMAL,
+        "flat_fee": DECIMAL,
+    },
+    "overrides": {
+        "override_id": TEXT, "contract_id": TEXT, "override_position": COUNT, "starting_at": TIMESTAMP,
+        "ending_before": TIMESTAMP, "override_type": TEXT, "multiplier": DECIMAL, "priority": COUNT, "entitled": YES,
+        "price_id": TEXT,
+    },
+    "override_tiers": {
+        "override_id": TEXT, "range_level": COUNT, "range_lower": DECIMAL, "range_upper": DECIMAL,
+        "multiplier": DECIMAL,
+    },
+    "override_targets": {
+        "override_id": TEXT, "contract_id": TEXT, "product_id": TEXT, "pricing_group_values": TEXT,
+        "presentation_group_values": TEXT,
+    },
+}  # fmt: skip
+
+PERIODS = {
+    "contract_id": TEXT, "customer_id": TEXT, "rate_card_id": TEXT, "currency": TEXT, "minor_digits": COUNT,
+    "multiplier_override_prioritization": TEXT, "period_start": TIMESTAMP, "period_end": TIMESTAMP,
+    "full_start": TIMESTAMP, "full_end": TIMESTAMP,
+}  # fmt: skip
+
+
+def day(number: int, hour: int = 0) -> datetime:
+    """An hour of January 2026; day 32 is the first of February."""
+    return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number - 1, hours=hour)
+
+
+def canonical(values: dict[str, str | None] | None) -> str:
+    return json.dumps(values or {}, sort_keys=True, separators=(",", ":"))
+
+
+def exact(value: Any) -> Decimal | None:
+    return None if value is None else Decimal(str(value))
+
+
+@dataclass(frozen=True)
+class Usage:
+    """An increment of a SUM metric in the hour of `at`, by `events` events."""
+
+    at: datetime
+    quantity: Decimal
+    product: str = "p"
+    pricing: str = "{}"
+    presentation: str = "{}"
+    contract: str = "c"
+    events: int = 1
+
+
+def used(at: datetime, quantity: Any, product: str = "p", *, pricing: Any = None, presentation: Any = None,
+         contract: str = "c", events: int = 1) -> Usage:  # fmt: skip
+    return Usage(at, Decimal(str(quantity)), product, canonical(pricing), canonical(presentation), contract, events)
+
+
+def tiers_of(sizes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Sizes as the catalog writes them, as bounds (lower, upper]."""
+    ends = list(itertools.accumulate(Decimal(str(size["size"])) for size in sizes if size.get("size") is not None))
+    bounds = [None, *ends, None]
+    return [
+        {"level": level + 1, "lower": bounds[level], "upper": bounds[level + 1], **size}
+        for level, size in enumerate(sizes)
+    ]
+
+
+@dataclass
+class Book:
+    """Terms added one by one; `frames()` is what rating joins. Default: product "p", contract "c", January 2026."""
+
+    rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {name: [] for name in SCHEMAS})
+    periods_: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, table: str, **row: Any) -> None:
+        self.rows[table].append({name: row.get(name) for name in SCHEMAS[table]})
+
+    def product(self, product: str = "p", *, pricing: tuple[str, ...] = (), presentation: tuple[str, ...] = (),
+                conversion: tuple[str, Any] | None = None, rounding: tuple[str, int] | None = None) -> Book:  # fmt: skip
+        operation, factor = conversion or (None, None)
+        method, places = rounding or (None, None)
+        self.add(
+            "products", product_id=product, name=f"Product {product}", product_type="USAGE", billable_metric_id="m",
+            pricing_keys=sorted(pricing), presentation_keys=sorted(presentation), tags="[]",
+            conversion_operation=operation, conversion_factor=exact(factor), rounding_method=method,
+            rounding_unit=None if places is None else Decimal(1).scaleb(-places),
+        )  # fmt: skip
+        return self
+
+    def contract(self, contract: str = "c", starts: datetime = day(1), ends: datetime = day(32), *,
+                 prioritization: str = "LOWEST_MULTIPLIER", products: tuple[str, ...] = ("p",),
+                 card: str = "card") -> Book:  # fmt: skip
+        self.add("contracts", contract_id=contract, multiplier_override_prioritization=prioritization)
+        for product in products:
+            self.add("contract_products", contract_id=contract, product_id=product)
+        self.periods_.append(
+            {
+                "contract_id": contract, "customer_id": f"customer of {contract}", "rate_card_id": card,
+                "currency": "USD", "minor_digits": 2, "multiplier_override_prioritization": prioritization,
+                "period_start": starts, "period_end": ends, "full_start": day(1), "full_end": day(32),
+            }
+        )  # fmt: skip
+        return self
+
+    def price(self, price_id: str, rate_type: str, price: Any = None, tiers: Any = (), **terms: Any) -> None:
+        numbers = {name: value if name == "free_events" else exact(value) for name, value in terms.items()}
+        self.add("prices", price_id=price_id, rate_type=rate_type, price=exact(price), **numbers)
+        for tier in tiers_of(list(tiers)):
+            self.add(
+                "price_tiers", price_id=price_id, tier_level=tier["level"], tier_lower=tier["lower"],
+                tier_upper=tier["upper"], price=exact(tier["price"]), flat_fee=exact(tier.get("flat_fee")),
+            )  # fmt: skip
+
+    def rate(self, rate_type: str, price: Any = None, *, product: str = "p", pricing: Any = None,
+             starts: datetime = day(-500), ends: datetime | None = None, entitled: bool = True, card: str = "card",
+             **terms: Any) -> Book:  # fmt: skip
+        rate_id = f"{card}/{product}/{canonical(pricing)}/{starts:%Y-%m-%dT%H}"
+        self.price(rate_id, rate_type, price, **terms)
+        self.add(
+            "rates", rate_id=rate_id, rate_card_id=card, product_id=product, pricing_group_values=canonical(pricing),
+            starting_at=starts, ending_before=ends, entitled=entitled, price_id=rate_id,
+        )  # fmt: skip
+        return self
+
+    def override(self, override_type: str | None, multiplier: Any = None, *, contract: str = "c",
+                 starts: datetime = day(-500), ends: datetime | None = None, priority: int | None = None,
+                 entitled: bool | None = None, ranges: Any = (), overwrite: dict[str, Any] | None = None,
+                 specifiers: tuple[dict[str, Any], ...] = ({},), products: tuple[str, ...] = ("p",)) -> Book:  # fmt: skip
+        position = sum(row["contract_id"] == contract for row in self.rows["overrides"])
+        override_id = f"{contract}/overrides/{position}"
+        self.add(
+            "overrides", override_id=override_id, contract_id=contract, override_position=position, starting_at=starts,
+            ending_before=ends, override_type=override_type, multiplier=exact(multiplier), priority=priority,
+            entitled=entitled, price_id=override_id if overwrite else None,
+        )  # fmt: skip
+        for tier in tiers_of(list(ranges)):
+            self.add(
+                "override_tiers", override_id=override_id, range_level=tier["level"], range_lower=tier["lower"],
+                range_upper=tier["upper"], multiplier=exact(tier["multiplier"]),
+            )  # fmt: skip
+        if overwrite:
+            self.price(override_id, **overwrite)
+        for specifier, product in itertools.product(specifiers, products):
+            self.add(
+                "override_targets", override_id=override_id, contract_id=contract,
+                product_id=specifier.get("product", product), pricing_group_values=canonical(specifier.get("pricing")),
+                presentation_group_values=canonical(specifier.get("presentation")),
+            )  # fmt: skip
+        return self
+
+    def frames(self) -> Any:
+        return SimpleNamespace(
+            **{name: pl.LazyFrame(self.rows[name], schema=schema) for name, schema in SCHEMAS.items()}
+        )
+
+    def periods(self) -> pl.LazyFrame:
+        return pl.LazyFrame(self.periods_, schema=PERIODS)
+
+
+@dataclass(frozen=True)
+class Bill:
+    segments: pl.DataFrame
+    lines: pl.DataFrame
+    unrated: pl.DataFrame
+
+    @property
+    def total(self) -> Decimal:
+        return sum(self.lines["amount"], Decimal(0))
+
+    def read(self, *columns: str) -> list[tuple[Any, ...]]:
+        """Lines in the order of an invoice; decimals without trailing zeros, as text."""
+        order = ["contract_id", "product_id", "starting_at", "pricing_group_values", "presentation_group_values",
+                 "line_type", "tier_level", "is_fee", "tier_lower"]  # fmt: skip
+        rows = self.lines.sort(order, descending=[False] * 5 + [True] + [False] * 3).select(columns).rows()
+        return [tuple(plain(value) for value in row) for row in rows]
+
+
+def plain(value: Any) -> Any:
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else value
+
+
+def cumulatives(cut: pl.LazyFrame, usage: list[Usage]) -> pl.LazyFrame:
+    """What metering would add: the sum up to the segment's end, and the events inside it."""
+    rows = cut.collect()
+    found: list[tuple[Decimal, int]] = []
+    for row in rows.iter_rows(named=True):
+        mine = [
+            one for one in usage
+            if (one.contract, one.product, one.pricing, one.presentation)
+            == (row["contract_id"], row["product_id"], row["pricing_group_values"], row["presentation_group_values"])
+            and row["period_start"] <= one.at < row["segment_end"]
+        ]  # fmt: skip
+        inside = sum(one.events for one in mine if one.at >= row["segment_start"])
+        found.append((sum((one.quantity for one in mine), Decimal(0)), inside))
+    return rows.with_columns(
+        raw_cumulative=pl.Series([total for total, _ in found], dtype=DECIMAL),
+        event_count=pl.Series([count for _, count in found], dtype=pl.Int64),
+        exception_count=pl.lit(0, dtype=pl.Int64),
+    ).lazy()
+
+
+def groups_of(usage: list[Usage], periods: pl.LazyFrame) -> pl.LazyFrame:
+    keys = ("contract_id", "product_id", "pricing_group_values", "presentation_group_values", "at")
+    rows = {(one.contract, one.product, one.pricing, one.presentation, one.at) for one in usage}
+    seen = pl.LazyFrame(sorted(rows), schema=dict.fromkeys(keys[:4], pl.String()) | {"at": TIMESTAMP}, orient="row")
+    return (
+        seen.join(periods.select("contract_id", "period_start", "period_end"), on="contract_id")
+        .filter(pl.col("at") >= pl.col("period_start"), pl.col("at") < pl.col("period_end"))
+        .select(GROUP)
+    )
+
+
+def bill(book: Book, *usage: Usage) -> Bill:
+    frames, periods = book.frames(), book.periods()
+    groups = pl.concat([groups_of(list(usage), periods), standing_groups(periods, frames)]).unique()
+    measured = cumulatives(segments(groups, periods, frames), list(usage))
+    quantified = quantify(measured, frames)
+    lines = adjust(rate(quantified, frames), limits(groups, periods, frames), frames)
+    return Bill(quantified.collect(), lines.collect(), unrated(quantified).collect())
+
+
+def january(**rate: Any) -> Book:
+    """One product without keys, one contract for January 2026, one rate for all of it."""
+    return Book().product().contract().rate(**rate)
