@@ -97,6 +97,11 @@ class TableSpec:
             *known, *(name for name in names if name not in self.columns)
         )
 
+    def project(self, frame: pl.LazyFrame) -> pl.LazyFrame:
+        """The table's columns of a wider working frame, nullable ones that it lacks as null; others are left behind."""
+        complete = self.complete(frame)
+        return complete.select(name for name in complete.collect_schema().names() if self.column(name))
+
 
 def _dtype(pandera_dtype: object) -> pl.DataType:
     """The Polars instance of a Pandera dtype; the tables use these six, and no other."""

@@ -1,0 +1,199 @@
+"""The lake: one Delta table per entry of `schemas.TABLES`, on a local disk or an object store, written exactly once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal, TypeVar
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError
+
+from billing_assets.errors import LakeError, SchemaBreach
+from billing_assets.schemas import TableSpec
+from billing_assets.storage import definition, failures
+from billing_assets.storage.numbering import table_app
+from billing_assets.storage.passage import Passage
+from billing_assets.storage.reading import LakeReader, spec_of
+from billing_assets.storage.slices import Slice, as_filter, as_sql
+
+Rows = pl.DataFrame | pl.LazyFrame
+Action = Literal["append", "replace", "overwrite"]
+Outcome = TypeVar("Outcome")
+
+_ATTEMPTS = 12
+_LABEL = "billing_batch"
+_WRITER = WriterProperties(
+    compression="ZSTD",
+    compression_level=3,
+    max_row_group_size=131_072,  # one customer of a sorted day is a few row groups
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteStep:
+    """An instant at which an observer is called: before and after each commit to a table."""
+
+    table: str
+    action: Action
+    instant: Literal["before", "after"]
+
+
+Observer = Callable[[WriteStep], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """A numbered append: the Delta version that carries it, and the highest number that the table then has.
+
+    `rows` and `content_hash` are None where the table had the number already and nothing was written.
+    """
+
+    version: int
+    reached: int
+    rows: int | None = None
+    content_hash: str | None = None
+
+    @property
+    def written(self) -> bool:
+        return self.rows is not None
+
+
+class Lake(LakeReader):
+    """Reads and writes. Every failure below is a LakeError that names the table; nothing is left half written.
+
+    A DataFrame is validated whole before its write; a LazyFrame is streamed, and validated as it passes.
+    `on_write` observes every commit: tests stop the process there. A driver that cannot reach the constructor sets it
+    on the class.
+    """
+
+    on_write: ClassVar[Observer | None] = None
+
+    def __init__(
+        self,
+        root: str | Path,
+        storage_options: Mapping[str, str] | None = None,
+        *,
+        on_write: Observer | None = None,
+    ) -> None:
+        super().__init__(root, storage_options)
+        self._observer = on_write or type(self).on_write
+
+    def append_batch(self, table: str, frame: Rows, sequence: str, batch_no: int, shard: str = "0") -> int:
+        """Append the rows of a numbered batch exactly once; the Delta version that carries them.
+
+        Nothing is written if the table has the batch already. Raises LakeError for a batch that is below the table's
+        last one and was never committed: batches enter a table in order.
+        """
+        appended = self.append_fenced(table, frame, table_app(sequence, shard), batch_no)
+        if appended.reached > batch_no > self.committed(sequence):
+            raise LakeError(
+                f"table {table} has batch {appended.reached} of {sequence} and cannot take the earlier {batch_no}"
+            )
+        return appended.version
+
+    def append_once(self, table: str, frame: Rows, token: str) -> int:
+        """Append rows that `token` names for ever, such as a content hash; the Delta version of the table."""
+        return self.append_fenced(table, frame, token, 1).version
+
+    def append_fenced(self, table: str, frame: Rows, app: str, number: int) -> Appended:
+        """Append under `Transaction(app, number)`, checked and written through one DeltaTable object.
+
+        A second writer of the number, however late, finds it there, or fails to commit and then finds it there.
+        """
+        passage = Passage(spec_of(table), frame, hashing=True)
+        label = f"{app}:{number}"
+
+        def attempt(opened: DeltaTable) -> Appended:
+            seen = opened.transaction_version(app)
+            if seen is not None and seen >= number:
+                return Appended(_version_of(opened, label), seen)
+            marks = CommitProperties(custom_metadata={_LABEL: label}, app_transactions=[Transaction(app, number)])
+            self._commit(opened, passage, "append", marks=marks)
+            return Appended(opened.version(), number, *passage.hashed())
+
+        return self._retrying(passage, attempt)
+
+    def replace_slice(self, table: str, frame: Rows, where: Slice, ignoring: Collection[str] = ()) -> int | None:
+        """Make `frame` the rows of the slice, in one commit; its Delta version, or None if they are its rows already.
+
+        `ignoring` names columns that do not count in that comparison, such as the instant of the computation.
+        Raises SchemaBreach for a row outside the slice.
+        """
+        passage = Passage(spec_of(table), frame)
+        outside = passage.collected().filter(~as_filter(passage.spec, where)).height
+        if outside:
+            raise SchemaBreach(f"table {table}: {outside} row(s) outside the slice {as_sql(passage.spec, where)}")
+        return self._replace(passage, where, ignoring)
+
+    def overwrite(self, table: str, frame: Rows, ignoring: Collection[str] = ()) -> int | None:
+        """Make `frame` the whole table, in one commit; its Delta version, or None if it is the table already."""
+        return self._replace(Passage(spec_of(table), frame), {}, ignoring)
+
+    def _replace(self, passage: Passage, where: Slice, ignoring: Collection[str]) -> int | None:
+        spec, predicate = passage.spec, as_sql(passage.spec, where)
+        if spec.append_only:
+            raise LakeError(f"table {spec.name} is append-only; its rows are never replaced")
+
+        def attempt(opened: DeltaTable) -> int | None:
+            if self._holds(opened, passage, where, ignoring):
+                return None
+            self._commit(opened, passage, "replace" if predicate else "overwrite", predicate=predicate or None)
+            return opened.version()
+
+        return self._retrying(passage, attempt)
+
+    def _holds(self, opened: DeltaTable, passage: Passage, where: Slice, ignoring: Collection[str]) -> bool:
+        """Whether the stored slice is the passage's rows already."""
+        compared = [name for name in passage.columns if name not in ignoring]
+        stored = self.read(passage.spec, opened).filter(as_filter(passage.spec, where)).sort(passage.spec.sort_keys)
+        return self.collect(stored.select(compared)).equals(passage.collected().select(compared))
+
+    def _retrying(self, passage: Passage, attempt: Callable[[DeltaTable], Outcome]) -> Outcome:
+        """`attempt` on the table as of now, and again as of then where another writer came first."""
+        with failures.naming(passage.spec.name, self.uri(passage.spec.name), "written"):
+            for pause in range(_ATTEMPTS):
+                try:
+                    return attempt(self._opened_or_created(passage.spec))
+                except CommitFailedError as overtaken:
+                    conflict = overtaken
+                except DeltaError:
+                    if passage.failure is not None:
+                        raise passage.failure from None
+                    raise
+                time.sleep(0.01 * 1.6**pause)
+            raise conflict
+
+    def _opened_or_created(self, spec: TableSpec) -> DeltaTable:
+        return self.open(spec.name) or definition.create(self.uri(spec.name), spec, self.storage_options)
+
+    def _commit(
+        self,
+        opened: DeltaTable,
+        passage: Passage,
+        action: Action,
+        *,
+        predicate: str | None = None,
+        marks: CommitProperties | None = None,
+    ) -> None:
+        definition.widen(opened, passage.spec, passage.columns)
+        self._observe(WriteStep(passage.spec.name, action, "before"))
+        rows = passage.stream(definition.columns(opened))
+        if action == "append":
+            write_deltalake(opened, rows, mode="append", writer_properties=_WRITER, commit_properties=marks)
+        else:
+            write_deltalake(opened, rows, mode="overwrite", predicate=predicate, writer_properties=_WRITER)
+        self._observe(WriteStep(passage.spec.name, action, "after"))
+
+    def _observe(self, step: WriteStep) -> None:
+        if self._observer is not None:
+            self._observer(step)
+
+
+def _version_of(opened: DeltaTable, label: str) -> int:
+    """The version whose commit carries `label`; the current one where the log no longer tells."""
+    carrying = (commit["version"] for commit in opened.history() if commit.get(_LABEL) == label)
+    return int(next(carrying, opened.version()))

@@ -1,0 +1,128 @@
+"""The reading half of the lake: open a table, scan it up to a watermark, name the file that cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+
+from billing_assets.errors import LakeError, UsageError
+from billing_assets.schemas import TABLES, TableSpec
+from billing_assets.storage import failures
+from billing_assets.storage.numbering import batches_app, last_committed
+
+
+class LakeReader:
+    """Tables under `root`, a directory or an object-store URL; `storage_options` as deltalake takes them.
+
+    A table is opened afresh by every call, and read as of that call.
+    """
+
+    def __init__(self, root: str | Path, storage_options: Mapping[str, str] | None = None) -> None:
+        self.is_local = "://" not in str(root)
+        self.root = str(Path(root).absolute()) if self.is_local else str(root).rstrip("/")
+        self.storage_options = dict(storage_options or {})
+        self._scanned: set[str] = set()
+
+    def uri(self, table: str) -> str:
+        return f"{self.root}/{spec_of(table).name}"
+
+    def exists(self, table: str) -> bool:
+        return self.open(table) is not None
+
+    def version(self, table: str) -> int | None:
+        """Delta version of the table; None if it does not exist."""
+        opened = self.open(table)
+        return None if opened is None else opened.version()
+
+    def open(self, table: str) -> DeltaTable | None:
+        """The table as of now; None if it does not exist. Raises LakeError for a damaged log."""
+        uri = self.uri(table)
+        with failures.naming(table, uri, "read"):
+            if self.is_local:
+                failures.refuse_damaged_log(table, uri)
+            try:
+                return DeltaTable(uri, storage_options=self.storage_options)
+            except TableNotFoundError:
+                if self.is_local:
+                    failures.refuse_lost_log(table, uri)
+                return None
+
+    def transaction(self, table: str, app: str) -> int | None:
+        """The highest number that the table has under the transaction id `app`; None before the first."""
+        opened = self.open(table)
+        return None if opened is None else opened.transaction_version(app)
+
+    def committed(self, sequence: str) -> int:
+        """The last committed batch of a sequence, 0 before the first."""
+        return last_committed(self.transaction("batches", batches_app(sequence)))
+
+    def scan(self, table: str, *filters: pl.Expr, through: Mapping[str, int] | None = None) -> pl.LazyFrame:
+        """The table as of this call, lazily, with every column of its model; typed and empty if it does not exist.
+
+        A numbered table shows the rows of committed batches only, unless `through` says up to which number of which
+        column (`{"ingest_batch": 7}`) to read; an empty mapping reads everything.
+        """
+        spec = spec_of(table)
+        limits = self._limits(spec, through)  # before the table: what is committed then is in it
+        opened = self.open(table)
+        rows = spec.empty() if opened is None else self.read(spec, opened)
+        return rows.filter(*limits, *filters)
+
+    def read(self, spec: TableSpec, opened: DeltaTable) -> pl.LazyFrame:
+        """All rows of an opened table, columns that it lacks as null."""
+        self._scanned.add(spec.name)
+        with failures.naming(spec.name, self.uri(spec.name), "read"):
+            rows = pl.scan_delta(opened, storage_options=self.storage_options or None, credential_provider=None)
+            found = rows.collect_schema()
+        for name, dtype in found.items():
+            expected = spec.column(name)
+            if expected is not None and expected.dtype != dtype:
+                raise LakeError(f"table {spec.name}: column {name} is {dtype}, expected {expected.dtype}")
+        return spec.complete(rows)
+
+    def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
+        """`frame.collect()`, where a damaged or missing file of a scanned table is a LakeError that names it."""
+        with self.reading():
+            return frame.collect()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Around any collect of frames scanned here: on a failure, look for the file that causes it."""
+        try:
+            yield
+        except failures.FAILURES as failure:
+            damage = self._damage()
+            if damage is None:
+                raise
+            raise LakeError(damage) from failure
+
+    def _damage(self) -> str | None:
+        read = partial(pl.scan_parquet, storage_options=self.storage_options or None, credential_provider=None)
+        for table in sorted(self._scanned):
+            opened = self.open(table)
+            damage = failures.damaged_file(table, opened, read) if opened is not None else None
+            if damage is not None:
+                return damage
+        return None
+
+    def _limits(self, spec: TableSpec, through: Mapping[str, int] | None) -> list[pl.Expr]:
+        if through is None:
+            numbering = spec.numbering
+            through = {numbering.column: self.committed(numbering.sequence)} if numbering else {}
+        unknown = [column for column in through if column not in spec.columns]
+        if unknown:
+            raise UsageError(f"table {spec.name} has no column {unknown[0]!r} to read through")
+        return [pl.col(column) <= last for column, last in through.items()]
+
+
+def spec_of(table: str) -> TableSpec:
+    """The table's specification. Raises UsageError for a name that is none."""
+    if table not in TABLES:
+        raise UsageError(f"the lake has no table {table!r}; it has {', '.join(TABLES)}")
+    return TABLES[table]
