@@ -66,6 +66,10 @@ def day(number: int, hour: int = 0) -> datetime:
     return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number - 1, hours=hour)
 
 
+JANUARY, FEBRUARY, LONG_AGO = day(1), day(32), day(-500)
+ANY: dict[str, Any] = {}
+
+
 def canonical(values: dict[str, str | None] | None) -> str:
     return json.dumps(values or {}, sort_keys=True, separators=(",", ":"))
 
@@ -124,7 +128,7 @@ class Book:
         )  # fmt: skip
         return self
 
-    def contract(self, contract: str = "c", starts: datetime = day(1), ends: datetime = day(32), *,
+    def contract(self, contract: str = "c", starts: datetime = JANUARY, ends: datetime = FEBRUARY, *,
                  prioritization: str = "LOWEST_MULTIPLIER", products: tuple[str, ...] = ("p",),
                  card: str = "card") -> Book:  # fmt: skip
         self.add("contracts", contract_id=contract, multiplier_override_prioritization=prioritization)
@@ -134,7 +138,7 @@ class Book:
             {
                 "contract_id": contract, "customer_id": f"customer of {contract}", "rate_card_id": card,
                 "currency": "USD", "minor_digits": 2, "multiplier_override_prioritization": prioritization,
-                "period_start": starts, "period_end": ends, "full_start": day(1), "full_end": day(32),
+                "period_start": starts, "period_end": ends, "full_start": JANUARY, "full_end": FEBRUARY,
             }
         )  # fmt: skip
         return self
@@ -149,7 +153,7 @@ class Book:
             )  # fmt: skip
 
     def rate(self, rate_type: str, price: Any = None, *, product: str = "p", pricing: Any = None,
-             starts: datetime = day(-500), ends: datetime | None = None, entitled: bool = True, card: str = "card",
+             starts: datetime = LONG_AGO, ends: datetime | None = None, entitled: bool = True, card: str = "card",
              **terms: Any) -> Book:  # fmt: skip
         rate_id = f"{card}/{product}/{canonical(pricing)}/{starts:%Y-%m-%dT%H}"
         self.price(rate_id, rate_type, price, **terms)
@@ -160,9 +164,10 @@ class Book:
         return self
 
     def override(self, override_type: str | None, multiplier: Any = None, *, contract: str = "c",
-                 starts: datetime = day(-500), ends: datetime | None = None, priority: int | None = None,
+                 starts: datetime = LONG_AGO, ends: datetime | None = None, priority: int | None = None,
                  entitled: bool | None = None, ranges: Any = (), overwrite: dict[str, Any] | None = None,
-                 specifiers: tuple[dict[str, Any], ...] = ({},), products: tuple[str, ...] = ("p",)) -> Book:  # fmt: skip
+                 specifiers: tuple[dict[str, Any], ...] = (ANY,), products: tuple[str, ...] = ("p",),
+                 ) -> Book:  # fmt: skip
         position = sum(row["contract_id"] == contract for row in self.rows["overrides"])
         override_id = f"{contract}/overrides/{position}"
         self.add(
@@ -206,9 +211,9 @@ class Bill:
 
     def read(self, *columns: str) -> list[tuple[Any, ...]]:
         """Lines in the order of an invoice; decimals without trailing zeros, as text."""
-        order = ["contract_id", "product_id", "starting_at", "pricing_group_values", "presentation_group_values",
-                 "line_type", "tier_level", "is_fee", "tier_lower"]  # fmt: skip
-        rows = self.lines.sort(order, descending=[False] * 5 + [True] + [False] * 3).select(columns).rows()
+        order = ["contract_id", "product_id", "line_type", "starting_at", "pricing_group_values",
+                 "presentation_group_values", "tier_level", "is_fee", "tier_lower"]  # fmt: skip
+        rows = self.lines.sort(order, descending=[name == "line_type" for name in order]).select(columns).rows()
         return [tuple(plain(value) for value in row) for row in rows]
 
 
