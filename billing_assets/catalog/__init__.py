@@ -1,0 +1,11 @@
+"""WHAT was sold: frozen models, loading, rules, and the catalog as frames.
+
+`load_catalog` reads a directory and raises all problems at once; `resolve` gives the frames that the engine joins;
+`dimension_frames` gives the tables that analysts join.
+"""
+
+from billing_assets.catalog.book import Catalog, catalog_from_content
+from billing_assets.catalog.frames import CatalogFrames, resolve
+from billing_assets.catalog.loading import load_catalog
+
+__all__ = ["Catalog", "CatalogFrames", "catalog_from_content", "load_catalog", "resolve"]

@@ -1,0 +1,254 @@
+"""The resolved catalog: typed frames, one row per rate, tier, override and target, which the engine joins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from billing_assets.catalog.book import Catalog
+from billing_assets.catalog.contracts import Contract
+from billing_assets.catalog.currencies import MINOR_DIGITS
+from billing_assets.catalog.customers import Customer
+from billing_assets.catalog.names import Names, overwritten
+from billing_assets.catalog.override_frames import override_frames
+from billing_assets.catalog.price_frames import RATES, price_frames, rate_rows
+from billing_assets.catalog.products import Product, UsageProduct
+from billing_assets.catalog.tables import FLAG, TEXT, TEXTS, WHOLE, Schema, table
+from billing_assets.columns import DECIMAL, TIMESTAMP
+
+FREQUENCY_MONTHS = {"WEEKLY": 0, "MONTHLY": 1, "QUARTERLY": 3, "SEMI_ANNUAL": 6, "ANNUAL": 12}
+
+CUSTOMERS: Schema = {"customer_id": TEXT, "name": TEXT, "customer_position": WHOLE, "bill_to": TEXT}
+CUSTOMER_ALIASES: Schema = {"customer_ref": TEXT, "customer_id": TEXT}
+PRODUCTS: Schema = {
+    "product_id": TEXT,
+    "name": TEXT,
+    "product_type": TEXT,
+    "billable_metric_id": TEXT,
+    "pricing_keys": TEXTS,
+    "presentation_keys": TEXTS,
+    "tags": TEXT,
+    "conversion_factor": DECIMAL,
+    "conversion_operation": TEXT,
+    "unit": TEXT,
+    "rounding_method": TEXT,
+    "rounding_unit": DECIMAL,
+    "tax_code": TEXT,
+}
+CONTRACTS: Schema = {
+    "contract_id": TEXT,
+    "contract_position": WHOLE,
+    "customer_id": TEXT,
+    "rate_card_id": TEXT,
+    "currency": TEXT,
+    "minor_digits": WHOLE,
+    "starting_at": TIMESTAMP,
+    "ending_before": TIMESTAMP,
+    "frequency_months": WHOLE,
+    "frequency_weeks": WHOLE,
+    "anchor_at": TIMESTAMP,
+    "net_payment_terms_days": WHOLE,
+    "skip_zero_invoices": FLAG,
+    "metric_exception_tolerance": WHOLE,
+    "late_usage": TEXT,
+    "multiplier_override_prioritization": TEXT,
+    "billing_provider": TEXT,
+}
+USAGE_FILTERS: Schema = {
+    "contract_id": TEXT,
+    "group_key": TEXT,
+    "group_values": TEXTS,
+    "starting_at": TIMESTAMP,
+    "ending_before": TIMESTAMP,
+}
+_CARD_PRODUCTS: Schema = {"rate_card_id": TEXT, "product_id": TEXT}
+_NAMED_PRODUCTS: Schema = {"contract_id": TEXT, "product_id": TEXT}
+
+
+@dataclass(frozen=True)
+class CatalogFrames:
+    """The catalog as the engine joins it. Grains: the first columns of each frame, as said beside it."""
+
+    customers: pl.LazyFrame
+    """One row per customer."""
+    customer_aliases: pl.LazyFrame
+    """One row per name under which events arrive: ids and ingest aliases."""
+    products: pl.LazyFrame
+    """One row per product."""
+    contracts: pl.LazyFrame
+    """One row per contract, its alias resolved and its period anchor worked out."""
+    contract_products: pl.LazyFrame
+    """One row per (contract, USAGE product that belongs to it)."""
+    usage_filters: pl.LazyFrame
+    """One row per (contract, dated filter)."""
+    rates: pl.LazyFrame
+    """One row per rate of a USAGE product, its end resolved."""
+    prices: pl.LazyFrame
+    """One row per price: of a rate, or of an OVERWRITE."""
+    price_tiers: pl.LazyFrame
+    """One row per (price, tier)."""
+    overrides: pl.LazyFrame
+    """One row per override."""
+    override_tiers: pl.LazyFrame
+    """One row per (TIERED override, range)."""
+    override_targets: pl.LazyFrame
+    """One row per (override, product, combination of values that must match)."""
+
+
+def resolve(catalog: Catalog) -> CatalogFrames:
+    """The frames of a valid catalog (docs/catalog.md describes what people write)."""
+    names = names_of(catalog)
+    prices, tiers = price_frames(catalog)
+    contract_products = _contract_products(catalog, names)
+    overrides, ranges, targets = override_frames(catalog, contract_products)
+    return CatalogFrames(
+        customers=table(CUSTOMERS, map(_customer, range(len(catalog.customers)), catalog.customers)),
+        customer_aliases=table(CUSTOMER_ALIASES, _aliases(catalog)),
+        products=table(PRODUCTS, map(_product, catalog.products)),
+        contracts=table(CONTRACTS, _contracts(catalog, names)),
+        contract_products=contract_products,
+        usage_filters=table(USAGE_FILTERS, _filters(catalog)),
+        rates=table(RATES, rate_rows(catalog)),
+        prices=prices,
+        price_tiers=tiers,
+        overrides=overrides,
+        override_tiers=ranges,
+        override_targets=targets,
+    )
+
+
+def names_of(catalog: Catalog) -> Names:
+    collections = ("billable_metrics", "products", "pricing_units", "rate_cards", "customers", "contracts")
+    return Names(
+        settings=catalog.settings,
+        **{name: {term.id: term for term in getattr(catalog, name)} for name in collections},
+    )
+
+
+def compact_json(value: Any) -> str:
+    """Canonical JSON text: keys sorted, compact, UTF-8 not escaped."""
+    return msgspec.json.encode(value, order="sorted").decode()
+
+
+def _customer(position: int, customer: Customer) -> tuple[Any, ...]:
+    bill_to = {
+        "name": customer.name,
+        "address": customer.address,
+        "tax_ids": customer.tax_ids,
+        "email": customer.email,
+    }
+    return customer.id, customer.name, position, compact_json(bill_to)
+
+
+def _aliases(catalog: Catalog) -> Iterator[tuple[str, str]]:
+    for customer in catalog.customers:
+        for name in dict.fromkeys((customer.id, *customer.ingest_aliases)):
+            yield name, customer.id
+
+
+def _product(product: Product) -> tuple[Any, ...]:
+    tags = compact_json(sorted(set(product.tags)))
+    if not isinstance(product, UsageProduct):
+        return (
+            product.id,
+            product.name,
+            product.type,
+            None,
+            [],
+            [],
+            tags,
+            None,
+            None,
+            None,
+            None,
+            None,
+            product.tax_code,
+        )
+    conversion, rounding = product.quantity_conversion, product.quantity_rounding
+    return (
+        product.id,
+        product.name,
+        product.type,
+        product.billable_metric_id,
+        sorted(product.pricing_group_key),
+        sorted(product.presentation_group_key),
+        tags,
+        conversion.conversion_factor if conversion else None,
+        conversion.operation if conversion else None,
+        conversion.name if conversion else None,
+        rounding.rounding_method if rounding else None,
+        f"1e-{rounding.decimal_places}" if rounding else None,
+        product.tax_code,
+    )
+
+
+def _contracts(catalog: Catalog, names: Names) -> Iterator[tuple[Any, ...]]:
+    for position, contract in enumerate(catalog.contracts):
+        card = names.card_of(contract)
+        assert card is not None, contract.id
+        currency = card.currency or catalog.settings.currency
+        frequency = contract.usage_statement_schedule.frequency
+        provider = contract.billing_provider
+        yield (
+            contract.id,
+            position,
+            contract.customer_id,
+            card.id,
+            currency,
+            MINOR_DIGITS[currency],
+            contract.starting_at,
+            contract.ending_before,
+            FREQUENCY_MONTHS[frequency],
+            1 if frequency == "WEEKLY" else 0,
+            anchor_of(contract),
+            contract.net_payment_terms_days,
+            contract.skip_zero_invoices,
+            contract.metric_exception_tolerance,
+            contract.late_usage,
+            contract.multiplier_override_prioritization,
+            compact_json(provider) if isinstance(provider, dict) else provider,
+        )
+
+
+def anchor_of(contract: Contract) -> datetime:
+    """The instant from which billing periods are counted (docs/semantics.md, Periods)."""
+    schedule, start = contract.usage_statement_schedule, contract.starting_at
+    match schedule.anchor:
+        case "FIRST_OF_MONTH":
+            return start.replace(day=1, hour=0)
+        case "CONTRACT_START":
+            return start
+        case "CUSTOM_DATE":
+            assert schedule.billing_anchor_date is not None, contract.id
+            return schedule.billing_anchor_date
+
+
+def _filters(catalog: Catalog) -> Iterator[tuple[Any, ...]]:
+    for contract in catalog.contracts:
+        for found in contract.usage_filter:
+            start = found.starting_at or contract.starting_at
+            yield contract.id, found.group_key, list(found.group_values), start, found.ending_before
+
+
+def _contract_products(catalog: Catalog, names: Names) -> pl.LazyFrame:
+    """Products that a card has any rate of, by every contract of the card; and those that an OVERWRITE names."""
+    usage = {product.id for product in catalog.products if isinstance(product, UsageProduct)}
+    on_cards = table(
+        _CARD_PRODUCTS,
+        ((card, product) for card, rates in names.rates_of.items() for product in rates if product in usage),
+    )
+    by_overwrite = table(
+        _NAMED_PRODUCTS,
+        ((contract.id, name) for contract in catalog.contracts for name in overwritten(contract) if name in usage),
+    )
+    cards = table(
+        {"contract_id": TEXT, "rate_card_id": TEXT},
+        ((contract.id, card.id) for contract in catalog.contracts if (card := names.card_of(contract)) is not None),
+    )
+    by_card = cards.join(on_cards, on="rate_card_id").select("contract_id", "product_id")
+    return pl.concat([by_card, by_overwrite]).unique().sort("contract_id", "product_id")

@@ -1,0 +1,103 @@
+"""Rules of overrides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from billing_assets.catalog.contracts import Contract
+from billing_assets.catalog.names import Names
+from billing_assets.catalog.overrides import (
+    EntitlementOverride,
+    Override,
+    OverrideSpecifier,
+    OverwriteOverride,
+    TieredOverride,
+)
+from billing_assets.catalog.prices import CustomPrice, PackagePrice, PercentagePrice, TieredPercentagePrice
+from billing_assets.catalog.products import Product, UsageProduct
+from billing_assets.catalog.rates import Rate
+from billing_assets.catalog.rules.findings import Finding, ordered, tagged
+from billing_assets.catalog.rules.prices import price_is_sound, tiers_are_sized
+from billing_assets.catalog.rules.selectors import specifier
+from billing_assets.catalog.sources import FieldPath
+
+
+def overrides(contract: Contract, names: Names) -> Iterator[Finding]:
+    for position, override in enumerate(contract.overrides):
+        path: FieldPath = ("overrides", position)
+        yield from ordered(override, path)
+        yield from selectors(override, path, names)
+        yield from priority(override, contract, path)
+        if isinstance(override, OverwriteOverride):
+            yield from price_is_sound(override.overwrite_rate, (*path, "overwrite_rate"))
+        if isinstance(override, TieredOverride):
+            yield from tiers_are_sized(override.tiers, (*path, "tiers"))
+            yield from tiers_fit(override, contract, path, names)
+
+
+def selectors(override: Override, path: FieldPath, names: Names) -> Iterator[Finding]:
+    """What an override selects must exist; an OVERWRITE must select something."""
+    for position, found in enumerate(override.override_specifiers):
+        yield from specifier(found, (*path, "override_specifiers", position), names)
+    yield from tagged(names, override.applicable_product_tags, (*path, "applicable_product_tags"))
+    if override.override_specifiers and override.applicable_product_tags:
+        message = "found it beside override_specifiers, expected one of the two (a specifier has product_tags)"
+        yield (*path, "applicable_product_tags"), message
+    if isinstance(override, OverwriteOverride) and not _selects(override):
+        message = "found an OVERWRITE without a selector, expected override_specifiers or applicable_product_tags"
+        yield (*path, "override_specifiers"), message
+
+
+def _selects(override: Override) -> bool:
+    everything = OverrideSpecifier()
+    if override.applicable_product_tags:
+        return True
+    return bool(override.override_specifiers) and everything not in override.override_specifiers
+
+
+def priority(override: Override, contract: Contract, path: FieldPath) -> Iterator[Finding]:
+    """EXPLICIT prioritization compares priorities, and TIERED overrides exist only under it."""
+    explicit = contract.multiplier_override_prioritization == "EXPLICIT"
+    if isinstance(override, OverwriteOverride | EntitlementOverride):
+        return
+    if explicit and override.priority is None:
+        message = "missing, expected a priority, since the contract's multiplier_override_prioritization is EXPLICIT"
+        yield (*path, "priority"), message
+    if not explicit and isinstance(override, TieredOverride):
+        yield (*path, "type"), "found TIERED, expected multiplier_override_prioritization EXPLICIT on the contract"
+
+
+def tiers_fit(override: TieredOverride, contract: Contract, path: FieldPath, names: Names) -> Iterator[Finding]:
+    """Ranges of a quantity have no meaning where packages or amounts are priced."""
+    card = names.card_of(contract)
+    for rate in card.rates if card else ():
+        product = names.products.get(rate.product_id)
+        odd = isinstance(rate, PackagePrice | PercentagePrice | TieredPercentagePrice | CustomPrice)
+        if odd and product is not None and reaches(override, rate, product):
+            yield (
+                (*path, "type"),
+                (
+                    f"found TIERED over the {rate.rate_type} rate of {rate.product_id!r}, "
+                    f"expected rates of type FLAT, TIERED or VOLUME"
+                ),
+            )
+            return
+
+
+def reaches(override: Override, rate: Rate, product: Product) -> bool:
+    """Whether the override selects a rate, at any time."""
+    tags = set(product.tags)
+    if override.applicable_product_tags:
+        return bool(tags.intersection(override.applicable_product_tags))
+    return not override.override_specifiers or any(
+        (found.product_id in (None, product.id))
+        and tags.issuperset(found.product_tags)
+        and found.pricing_group_values.items() <= rate.pricing_group_values.items()
+        and _shown_by(found, product)
+        for found in override.override_specifiers
+    )
+
+
+def _shown_by(found: OverrideSpecifier, product: Product) -> bool:
+    keys = product.presentation_group_key if isinstance(product, UsageProduct) else ()
+    return set(found.presentation_group_values) <= set(keys)
