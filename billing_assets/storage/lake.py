@@ -99,18 +99,19 @@ class Lake(LakeReader):
         """Append rows that `token` names for ever, such as a content hash; the Delta version of the table."""
         return self.append_fenced(table, frame, token, 1).version
 
-    def append_fenced(self, table: str, frame: Rows, app: str, number: int) -> Appended:
+    def append_fenced(self, table: str, frame: Rows, app: str, number: int, *, after: int | None = None) -> Appended:
         """Append under `Transaction(app, number)`, checked and written through one DeltaTable object.
 
-        A second writer of the number, however late, finds it there, or fails to commit and then finds it there.
+        A second writer of the number, however late, finds it there, or fails to commit and then finds it there. With
+        `after`, nothing is written either unless the table's number is exactly that one (0: none yet).
         """
         passage = Passage(spec_of(table), frame, hashing=True)
         label = f"{app}:{number}"
 
         def attempt(opened: DeltaTable) -> Appended:
             seen = opened.transaction_version(app)
-            if seen is not None and seen >= number:
-                return Appended(_version_of(opened, label), seen)
+            if (seen or 0) >= number or after not in (None, seen or 0):
+                return Appended(_version_of(opened, label), seen or 0)
             marks = CommitProperties(custom_metadata={_LABEL: label}, app_transactions=[Transaction(app, number)])
             self._commit(opened, passage, "append", marks=marks)
             return Appended(opened.version(), number, *passage.hashed())

@@ -27,7 +27,8 @@ def intent_number(batch_no: int, attempt: int) -> int:
 
 
 def committed_number(batch_no: int) -> int:
-    return batch_no * _ROOM + _COMMITTED
+    """The number with which a batch is committed; 0 for batch 0, before which nothing is."""
+    return batch_no * _ROOM + _COMMITTED if batch_no else 0
 
 
 def last_committed(number: int | None) -> int:
