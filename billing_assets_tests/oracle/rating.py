@@ -36,6 +36,14 @@ class Line:
     rate_starting_at: datetime | None = None
     override_index: int | None = None
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What a comparison needs, as text, so that lines of any order can be sorted; no name, counts or identities."""
+        shown = (self.line_type, self.product_id, self.pricing_group_values, self.presentation_group_values)
+        figures = (self.starting_at.isoformat(), self.ending_before.isoformat(), self.tier_level, self.fee)
+        numbers = tuple(f"{number:.12f}" for number in (self.quantity, self.unit_price, self.amount))
+        return tuple("" if one is None else str(one) for one in (*shown, *figures)) + numbers
+
 
 @dataclass
 class Rated:
