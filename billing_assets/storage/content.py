@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 
 import polars as pl
 
 from billing_assets.identity import digest
-from billing_assets.schemas import TableSpec
+from billing_assets.schemas import Column, TableSpec
 
 _SEPARATOR = "\x1f"
+_ROWS_A_SLICE = 1_000_000
 
 
 class ContentHash:
-    """SHA-256 over the BLAKE3 digests of the rows, fed slice by slice, so that a stream is hashed as it passes."""
+    """SHA-256 over the BLAKE3 digests of a table's rows, fed slice by slice, so that a stream is hashed as it passes.
 
-    def __init__(self) -> None:
+    Promoted columns are left out: they repeat what `properties` says, and which ones there are is not content.
+    """
+
+    def __init__(self, spec: TableSpec, without: Collection[str] = ()) -> None:
+        self._columns = [column for name, column in sorted(spec.columns.items()) if name not in without]
         self._folded = hashlib.sha256()
         self.rows = 0
 
     def add(self, rows: pl.DataFrame) -> None:
         """`rows` follow those added before, in the order of the table's sort keys."""
-        digests = rows.lazy().select(row_digest(rows.schema).str.join("")).collect().item()
+        digests = rows.lazy().select(row_digest(self._columns).str.join("")).collect().item()
         self._folded.update(digests.encode())
         self.rows += rows.height
 
@@ -31,32 +36,27 @@ class ContentHash:
 
 
 def content_hash(spec: TableSpec, rows: pl.DataFrame, without: Collection[str] = ()) -> str:
-    """Hash of the rows as they are stored, sorted by the table's keys; columns in `without` are left out."""
-    kept = rows.sort(spec.sort_keys, nulls_last=False).drop(without, strict=False)
-    return fold(kept.iter_slices(1_000_000))
-
-
-def fold(slices: Iterable[pl.DataFrame]) -> str:
-    """Hash of rows that come in slices, already in order."""
-    hashed = ContentHash()
-    for rows in slices:
-        hashed.add(rows)
+    """Hash of complete rows of a table, in the order of its keys; columns in `without` (history) are left out."""
+    hashed = ContentHash(spec, without)
+    for part in rows.sort(spec.sort_keys).iter_slices(_ROWS_A_SLICE):
+        hashed.add(part)
     return hashed.hexdigest()
 
 
-def row_digest(schema: pl.Schema) -> pl.Expr:
+def row_digest(columns: Sequence[Column]) -> pl.Expr:
     """BLAKE3 of a row: name and value of every cell that is not null, in the order of the names.
 
-    So a nullable column that is added to a table later leaves the hashes of its rows as they were.
+    So a nullable column that is added to a table later leaves the hashes of its rows as they were. Text carries its
+    length, so that nothing in it can pass for another cell.
     """
-    cells = [_cell(name, dtype) for name, dtype in sorted(schema.items())]
-    return digest(pl.concat_str(cells, separator=_SEPARATOR, ignore_nulls=True))
+    return digest(pl.concat_str([part for column in columns for part in _cell(column)], ignore_nulls=True))
 
 
-def _cell(name: str, dtype: pl.DataType) -> pl.Expr:
-    """A cell as text that no other cell shares; text carries its length, so that no separator in it can deceive."""
-    column = pl.col(name)
-    if dtype == pl.String:
-        return pl.concat_str([pl.lit(f"{name}="), column.str.len_bytes().cast(pl.String), pl.lit(":"), column])
-    plain = column.to_physical() if dtype.is_temporal() else column
-    return pl.concat_str([pl.lit(f"{name}="), plain.cast(pl.String)])
+def _cell(column: Column) -> list[pl.Expr]:
+    """The parts of a cell's text; one part that is null as a whole where the cell may be null."""
+    value, start = pl.col(column.name), pl.lit(f"{_SEPARATOR}{column.name}=")
+    if column.dtype == pl.String:
+        parts = [start, value.str.len_bytes().cast(pl.String), pl.lit(":"), value]
+    else:
+        parts = [start, (value.to_physical() if column.dtype.is_temporal() else value).cast(pl.String)]
+    return [pl.concat_str(parts)] if column.nullable else parts

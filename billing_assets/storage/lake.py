@@ -13,7 +13,6 @@ from deltalake import CommitProperties, DeltaTable, Transaction, WriterPropertie
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from billing_assets.errors import LakeError, SchemaBreach
-from billing_assets.schemas import TableSpec
 from billing_assets.storage import definition, failures
 from billing_assets.storage.numbering import table_app
 from billing_assets.storage.passage import Passage
@@ -158,7 +157,7 @@ class Lake(LakeReader):
         with failures.naming(passage.spec.name, self.uri(passage.spec.name), "written"):
             for pause in range(_ATTEMPTS):
                 try:
-                    return attempt(self._opened_or_created(passage.spec))
+                    return attempt(self._opened_or_created(passage))
                 except CommitFailedError as overtaken:
                     conflict = overtaken
                 except DeltaError:
@@ -168,8 +167,12 @@ class Lake(LakeReader):
                 time.sleep(0.01 * 1.6**pause)
             raise conflict
 
-    def _opened_or_created(self, spec: TableSpec) -> DeltaTable:
-        return self.open(spec.name) or definition.create(self.uri(spec.name), spec, self.storage_options)
+    def _opened_or_created(self, passage: Passage) -> DeltaTable:
+        opened = self.open(passage.spec.name)
+        if opened is None:
+            passage.prepare()
+            opened = definition.create(self.uri(passage.spec.name), passage.spec, self.storage_options)
+        return opened
 
     def _commit(
         self,
@@ -180,6 +183,7 @@ class Lake(LakeReader):
         predicate: str | None = None,
         marks: CommitProperties | None = None,
     ) -> None:
+        passage.prepare()
         definition.widen(opened, passage.spec, passage.columns)
         self._observe(WriteStep(passage.spec.name, action, "before"))
         rows = passage.stream(definition.columns(opened))

@@ -13,26 +13,32 @@ from billing_assets.storage.validation import ROWS_A_SLICE, checked, conform
 
 
 class Passage:
-    """One frame for one table. A DataFrame is checked whole before anything is written; a LazyFrame streams, and a
-    breach in its middle ends the write before its commit.
+    """One frame for one table; columns and dtypes are checked here, values before or while they pass.
 
-    `hashed` has the row count and the content hash of what passed; `failure` is what ended the last stream.
+    A DataFrame is checked whole before anything is written; a LazyFrame streams, and a breach in its middle ends the
+    write before its commit. `failure` is what ended the last stream.
     """
 
     def __init__(self, spec: TableSpec, frame: pl.DataFrame | pl.LazyFrame, *, hashing: bool = False) -> None:
         self.spec = spec
         self.hashing = hashing
+        self.streams = isinstance(frame, pl.LazyFrame)
         self.ordered = conform(spec, frame.lazy())
         self.columns = self.ordered.collect_schema().names()
-        self.rows = checked(spec, self.ordered.collect()) if isinstance(frame, pl.DataFrame) else None
         self.failure: BaseException | None = None
+        self._rows: pl.DataFrame | None = None
         self._hash: ContentHash | None = None
+
+    def prepare(self) -> None:
+        """All that can be checked before a write."""
+        if not self.streams:
+            self.collected()
 
     def collected(self) -> pl.DataFrame:
         """All rows at once, checked."""
-        if self.rows is None:
-            self.rows = checked(self.spec, self.ordered.collect())
-        return self.rows
+        if self._rows is None:
+            self._rows = checked(self.spec, self.ordered.collect())
+        return self._rows
 
     def hashed(self) -> tuple[int, str]:
         """Count and content hash of the rows; computed here if no write has done it."""
@@ -59,7 +65,7 @@ class Passage:
             raise
 
     def _slices(self) -> Iterator[pl.DataFrame]:
-        passing = ContentHash()
+        passing = ContentHash(self.spec)
         for rows in self._parts():
             if self.hashing:
                 passing.add(rows)
@@ -67,8 +73,8 @@ class Passage:
         self._hash = passing if self.hashing else None
 
     def _parts(self) -> Iterator[pl.DataFrame]:
-        if self.rows is not None:
-            yield from self.rows.iter_slices(ROWS_A_SLICE)
-        else:
+        if self.streams and self._rows is None:
             for rows in self.ordered.collect_batches(maintain_order=True, chunk_size=ROWS_A_SLICE):
                 yield checked(self.spec, rows)
+        else:
+            yield from self.collected().iter_slices(ROWS_A_SLICE)

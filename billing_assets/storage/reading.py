@@ -91,6 +91,11 @@ class LakeReader:
         with self.reading():
             return frame.collect()
 
+    def collect_all(self, frames: Mapping[str, pl.LazyFrame]) -> dict[str, pl.DataFrame]:
+        """Several frames in one pass over what they share, by name."""
+        with self.reading():
+            return dict(zip(frames, pl.collect_all(frames.values()), strict=True))
+
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Around any collect of frames scanned here: on a failure, look for the file that causes it."""
