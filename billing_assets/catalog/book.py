@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from pydantic import Field, TypeAdapter
 
+from billing_assets.catalog.bulk import without_cycle_collection
 from billing_assets.catalog.contracts import Contract
 from billing_assets.catalog.customers import Customer
 from billing_assets.catalog.metrics import BillableMetric
@@ -47,8 +48,15 @@ TERMS: Mapping[str, Any] = {
 """What each collection holds, in the order in which documentation shows them."""
 
 COLLECTIONS: Mapping[str, TypeAdapter[Any]] = {
-    name: TypeAdapter(tuple.__class_getitem__((term, ...))) for name, term in TERMS.items()
+    "billable_metrics": TypeAdapter(tuple[BillableMetric, ...]),
+    "products": TypeAdapter(tuple[Product, ...]),
+    "pricing_units": TypeAdapter(tuple[PricingUnit, ...]),
+    "rate_cards": TypeAdapter(tuple[RateCard, ...]),
+    "customers": TypeAdapter(tuple[Customer, ...]),
+    "contracts": TypeAdapter(tuple[Contract, ...]),
 }
+"""How the list of each collection is validated and written: all of it in one call."""
+
 SETTINGS: TypeAdapter[Settings] = TypeAdapter(Settings)
 
 
@@ -116,6 +124,7 @@ def _canonical(text: bytes) -> bytes:
     return msgspec.json.encode(msgspec.json.decode(text), order="sorted")
 
 
+@without_cycle_collection
 def catalog_from_content(text: str) -> Catalog:
     """The catalog that a recorded `content` was made from; its version is the hash of the text as it is."""
     raw = msgspec.json.decode(text)

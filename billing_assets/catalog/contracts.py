@@ -113,9 +113,10 @@ class Contract(Dated):
     )
     discounts: tuple[Discount, ...] = Field(default=(), description="Discounts, in the order in which they apply.")
     minimum_spend: MinimumSpend | None = Field(default=None, description="Least spend of a billing period.")
-    usage_filter: Annotated[tuple[UsageFilter, ...], BeforeValidator(one_or_many)] = Field(
-        default=(), description="Which usage belongs to the contract; one filter, or several with dates."
-    )
+    usage_filter: Annotated[
+        tuple[UsageFilter, ...],
+        BeforeValidator(one_or_many, json_schema_input_type=UsageFilter | tuple[UsageFilter, ...]),
+    ] = Field(default=(), description="Which usage belongs to the contract; one filter, or several with dates.")
     late_usage: LateUsage = Field(
         default="CARRY_FORWARD", description="What happens with late usage of finalized periods."
     )

@@ -11,6 +11,7 @@ import msgspec
 import polars as pl
 
 from billing_assets.catalog.book import Catalog
+from billing_assets.catalog.bulk import without_cycle_collection
 from billing_assets.catalog.contracts import Contract
 from billing_assets.catalog.currencies import MINOR_DIGITS
 from billing_assets.catalog.customers import Customer
@@ -100,6 +101,7 @@ class CatalogFrames:
     """One row per (override, product, combination of values that must match)."""
 
 
+@without_cycle_collection
 def resolve(catalog: Catalog) -> CatalogFrames:
     """The frames of a valid catalog (docs/catalog.md describes what people write)."""
     names = names_of(catalog)
@@ -108,8 +110,8 @@ def resolve(catalog: Catalog) -> CatalogFrames:
     overrides, ranges, targets = override_frames(catalog, contract_products)
     return CatalogFrames(
         customers=table(CUSTOMERS, map(_customer, range(len(catalog.customers)), catalog.customers)),
-        customer_aliases=table(CUSTOMER_ALIASES, _aliases(catalog)),
-        products=table(PRODUCTS, map(_product, catalog.products)),
+        customer_aliases=table(CUSTOMER_ALIASES, customer_references(catalog)),
+        products=table(PRODUCTS, map(product_row, catalog.products)),
         contracts=table(CONTRACTS, _contracts(catalog, names)),
         contract_products=contract_products,
         usage_filters=table(USAGE_FILTERS, _filters(catalog)),
@@ -145,13 +147,13 @@ def _customer(position: int, customer: Customer) -> tuple[Any, ...]:
     return customer.id, customer.name, position, compact_json(bill_to)
 
 
-def _aliases(catalog: Catalog) -> Iterator[tuple[str, str]]:
+def customer_references(catalog: Catalog) -> Iterator[tuple[str, str]]:
     for customer in catalog.customers:
         for name in dict.fromkeys((customer.id, *customer.ingest_aliases)):
             yield name, customer.id
 
 
-def _product(product: Product) -> tuple[Any, ...]:
+def product_row(product: Product) -> tuple[Any, ...]:
     tags = compact_json(sorted(set(product.tags)))
     if not isinstance(product, UsageProduct):
         return (

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from billing_assets.catalog.book import COLLECTIONS, TERMS, Catalog, assemble
+from billing_assets.catalog.bulk import without_cycle_collection
 from billing_assets.catalog.names import Names
 from billing_assets.catalog.naming import ONE_OF
 from billing_assets.catalog.rules.book import RULES, WARNINGS, Rule
@@ -18,7 +19,7 @@ from billing_assets.catalog.rules.uniqueness import given_twice
 from billing_assets.catalog.settings import Settings
 from billing_assets.catalog.shape import shaped
 from billing_assets.catalog.sources import Batch, FieldPath, Reading, catalog_files, collection_of
-from billing_assets.catalog.support import GAPS, Gap, not_supported
+from billing_assets.catalog.support import GAPS, Gap, gap_tree, not_supported
 from billing_assets.catalog.table_source import read_json_lines, read_parquet
 from billing_assets.catalog.yaml_source import read_yaml
 from billing_assets.errors import CatalogError, Problem
@@ -39,6 +40,7 @@ class Placed:
         return self.batch.problem(self.row, path, message)
 
 
+@without_cycle_collection
 def load_catalog(directory: Path, *, gaps: Sequence[Gap] = GAPS) -> Catalog:
     """The catalog of a directory. Raises CatalogError with every problem of every file.
 
@@ -156,7 +158,7 @@ def _breaches(
 
 def _unsupported(placed: Mapping[str, Sequence[Placed]], gaps: Sequence[Gap]) -> Iterator[Problem]:
     for collection in COLLECTIONS:
-        own = [gap for gap in gaps if gap.collection == collection]
+        own = gap_tree(collection, gaps)
         for found in placed[collection]:
             for path, message in not_supported(found.term, own):
                 yield found.problem(path, message)

@@ -56,7 +56,7 @@ def _mistake(detail: ErrorDetails, annotation: Any, rows: list[object]) -> Mista
         path = (*path, str(context["field"]))
     elif detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
         path = (*path, str(context["discriminator"]).strip("'"))
-    return row, path, _message(detail, models_at(annotation, steps[:-1]), rows[row], path)
+    return row, path, _message(detail, annotation, rows[row], path)
 
 
 def _field_path(steps: Iterable[int | str], value: object, missing: bool) -> FieldPath:
@@ -76,16 +76,16 @@ def _field_path(steps: Iterable[int | str], value: object, missing: bool) -> Fie
     return (*path, last) if missing else tuple(path)
 
 
-def _message(detail: ErrorDetails, models: list[type[BaseModel]], row: object, path: FieldPath) -> str:
+def _message(detail: ErrorDetails, annotation: Any, row: object, path: FieldPath) -> str:
     context, kind = detail.get("ctx", {}), detail["type"]
     name = path[-1] if path else ""
     match kind:
         case "refused":
             return str(context["message"])
         case "missing":
-            return f"missing, expected {name}: {_description(models, str(name))}"
+            return f"missing, expected {name}: {_description(_owners(detail, annotation), str(name))}"
         case "extra_forbidden":
-            fields = dict.fromkeys(field for model in models for field in model.model_fields)
+            fields = dict.fromkeys(field for model in _owners(detail, annotation) for field in model.model_fields)
             return f"unknown field {name!r}, expected one of {listed(fields, 40)}{suggestion(name, fields)}"
         case "union_tag_not_found":
             return f"missing, expected {name}"
@@ -110,6 +110,11 @@ def _message(detail: ErrorDetails, models: list[type[BaseModel]], row: object, p
             return f"found {shown(detail['input'])}, expected {_EXPECTED[kind]}"
         case _:
             return f"found {shown(detail['input'])}: {detail['msg']}"
+
+
+def _owners(detail: ErrorDetails, annotation: Any) -> list[type[BaseModel]]:
+    """The models that could own the field at which an error was found."""
+    return models_at(annotation, detail["loc"][1:-1])
 
 
 def _at(value: object, path: FieldPath) -> object:

@@ -5,16 +5,16 @@ The one place to delete from when a part is built.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from billing_assets.catalog.sources import FieldPath
+from billing_assets.catalog.terms import Term
 
 
 @dataclass(frozen=True)
 class Gap:
-    """A field that must not be used (`values` None), or must not have one of `values`. `[]` steps into lists."""
+    """A field that must not be used (`values` None), or must not have one of `values`; `[]` marks a list."""
 
     collection: str
     field: str
@@ -68,25 +68,33 @@ GAPS: tuple[Gap, ...] = (
 )
 
 
-def not_supported(term: Any, gaps: Sequence[Gap]) -> Iterator[tuple[FieldPath, str]]:
-    """Uses of a gap in one term of the gaps' collection."""
+@dataclass
+class GapTree:
+    """Gaps of one collection by the steps of their fields, so that a term is walked once for all of them."""
+
+    gaps: list[Gap] = field(default_factory=list)
+    fields: dict[str, GapTree] = field(default_factory=dict)
+
+
+def gap_tree(collection: str, gaps: Iterable[Gap]) -> GapTree:
+    root = GapTree()
     for gap in gaps:
-        head, *_ = gap.field.removesuffix("[]").split(".")
-        if head.removesuffix("[]") not in term.model_fields_set:
-            continue
-        for path, value in _reach(term, tuple(gap.field.replace("[]", ".[]").split(".")), ()):
+        if gap.collection == collection:
+            node = root
+            for step in gap.field.replace("[]", "").split("."):
+                node = node.fields.setdefault(step, GapTree())
+            node.gaps.append(gap)
+    return root
+
+
+def not_supported(term: Term, tree: GapTree, path: FieldPath = ()) -> Iterator[tuple[FieldPath, str]]:
+    """Uses of a gap in one term: fields that were written, with a value that is refused."""
+    for name in tree.fields.keys() & term.model_fields_set:
+        node, value, where = tree.fields[name], getattr(term, name), (*path, name)
+        for gap in node.gaps:
             if value in gap.values if gap.values is not None else value:
-                yield path, f"found {gap.what}, which is not supported yet"
-
-
-def _reach(value: Any, steps: tuple[str, ...], path: FieldPath) -> Iterator[tuple[FieldPath, Any]]:
-    match steps:
-        case ():
-            yield path, value
-        case ("[]", *rest):
-            for position, inner in enumerate(value):
-                yield from _reach(inner, tuple(rest), (*path, position))
-        case (name, *rest):
-            inner = getattr(value, name, None)
-            if inner is not None:
-                yield from _reach(inner, tuple(rest), (*path, name))
+                yield where, f"found {gap.what}, which is not supported yet"
+        if node.fields and value is not None:
+            many = isinstance(value, tuple)
+            for position, inner in enumerate(value if many else (value,)):
+                yield from not_supported(inner, node, (*where, position) if many else where)

@@ -35,4 +35,21 @@ def _series(name: str, dtype: pl.DataType, values: Sequence[Any]) -> pl.Series:
     if dtype == DECIMAL:
         # As text: exact at every length that fits.
         return pl.Series(name, [None if value is None else str(value) for value in values], dtype=TEXT).cast(DECIMAL)
+    if dtype == TEXTS:
+        return _texts(name, values)
     return pl.Series(name, values, dtype=dtype)
+
+
+def _texts(name: str, values: Sequence[Sequence[str]]) -> pl.Series:
+    """A column of lists, by grouping their elements: polars builds a series per list otherwise."""
+    elements = pl.DataFrame(
+        {
+            "row": [row for row, value in enumerate(values) for _ in value],
+            name: [element for value in values for element in value],
+        },
+        schema={"row": WHOLE, name: TEXT},
+    )
+    lists = elements.group_by("row", maintain_order=True).agg(name)
+    rows = pl.DataFrame({"row": range(len(values))}, schema={"row": WHOLE})
+    joined = rows.join(lists, on="row", how="left", maintain_order="left")
+    return joined.get_column(name).fill_null(pl.Series([[]], dtype=TEXTS))

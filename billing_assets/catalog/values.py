@@ -21,6 +21,7 @@ DECIMAL_PLACES = 12
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _DURATION = re.compile(r"([0-9]{1,6})([hd])", re.ASCII)
 _WIDE = Context(prec=400)
+_UNIT = Decimal(1)
 
 
 class Number(str):
@@ -71,14 +72,19 @@ def exact_decimal(value: Decimal) -> Decimal:
     if value and value.adjusted() >= INTEGER_DIGITS:
         raise refusal(f"found {value}, expected at most {INTEGER_DIGITS} integer digits")
     reduced = value.normalize(_WIDE)
-    exponent = reduced.as_tuple().exponent
-    if not isinstance(exponent, int) or -exponent > DECIMAL_PLACES:
-        raise refusal(f"found {value} with {_places(exponent)} decimal places, expected at most {DECIMAL_PLACES}")
-    return reduced.quantize(Decimal(1), context=_WIDE) if exponent > 0 else reduced
+    if reduced == reduced.to_integral_value(context=_WIDE):
+        return reduced.quantize(_UNIT, context=_WIDE)
+    scaled = reduced.scaleb(DECIMAL_PLACES, context=_WIDE)
+    if scaled != scaled.to_integral_value(context=_WIDE):
+        exponent = reduced.as_tuple().exponent
+        places = -exponent if isinstance(exponent, int) else 0
+        raise refusal(f"found {value} with {places} decimal places, expected at most {DECIMAL_PLACES}")
+    return reduced
 
 
-def _places(exponent: object) -> int:
-    return -exponent if isinstance(exponent, int) else 0
+@lru_cache(maxsize=4096)
+def _exact_integer(value: int) -> Decimal:
+    return exact_decimal(Decimal(value))
 
 
 def number(value: object) -> Decimal:
@@ -89,7 +95,7 @@ def number(value: object) -> Decimal:
         case bool() | None:
             raise refusal(f"found {shown(value)}, expected a number")
         case int():
-            return exact_decimal(Decimal(value))
+            return _exact_integer(value)
         case Decimal():
             return exact_decimal(value)
         case float():
