@@ -1,0 +1,150 @@
+"""A batch's files, read, judged and laid down on local disk, so that a batch may be larger than memory.
+
+Each chunk of a file becomes one Parquet file of `judgement.ROWS`, in parallel. A file that is damaged as a whole leaves
+no rows: it is reported with what was found, and is new again when its content changes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from billing_assets.columns import TIMESTAMP
+from billing_assets.ingestion.batch import IngestOutputs, Promotions, duplicates_of, outputs
+from billing_assets.ingestion.dedupe import seen_before
+from billing_assets.ingestion.judgement import ROWS, judge
+from billing_assets.ingestion.lines import read_lines
+from billing_assets.ingestion.tables import read_table
+from billing_assets.ingestion.windows import Windows
+from billing_assets.storage.sources import EventSource, Fingerprint, Format, format_of
+from billing_assets.storage.table_files import csv_chunks, parquet_chunks
+from billing_assets.storage.text_files import DamagedFile, decompressed, line_chunks
+
+FILES = pl.Schema(
+    {
+        "source_file": pl.String(),
+        "content_hash": pl.String(),
+        "size_bytes": pl.Int64(),
+        "arrived_at": TIMESTAMP,
+        "etag": pl.String(),
+        "detail": pl.String(),
+    }
+)
+WORKERS = 2
+
+_Parser = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFile:
+    """A file as the batch's intent names it: this content under this name, arrived at this instant."""
+
+    name: str
+    content_hash: str
+    size_bytes: int
+    arrived_at: datetime
+    etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """The rows of a batch on disk, and its files: `detail` of a file refused as a whole says why."""
+
+    rows: pl.LazyFrame
+    files: pl.DataFrame
+
+
+def stage(source: EventSource, files: Sequence[BatchFile], windows: Windows, directory: Path) -> Staged:
+    """Read the batch's files into `directory`, which is empty; the same files give the same rows.
+
+    Raises SourceError where a file cannot be read at all, for the batch to be tried again.
+    """
+    with ThreadPoolExecutor(WORKERS) as workers:
+        details = [
+            _Reader(file, windows, directory / f"{position:06}", workers).details(source)
+            for position, file in enumerate(files)
+        ]
+    facts = [
+        (file.name, file.content_hash, file.size_bytes, file.arrived_at, file.etag, detail)
+        for file, detail in zip(files, details, strict=True)
+    ]
+    return Staged(_scan(directory), pl.DataFrame(facts, schema=FILES, orient="row"))
+
+
+def settle(
+    staged: Staged, history: pl.LazyFrame, windows: Windows, batch_no: int, promotions: Promotions
+) -> IngestOutputs:
+    """`ingest_batch` for a long history: first its ids alone, then whole rows of the few that the batch has too.
+
+    The losers are computed once and held, since every output needs them.
+    """
+    candidates = staged.rows.filter(pl.col("reason").is_null())
+    ids = seen_before(history.select("transaction_id"), candidates).unique().collect().get_column("transaction_id")
+    seen = history.filter(pl.col("transaction_id").is_in(ids.implode()))
+    duplicates = duplicates_of(staged.rows, seen, windows, batch_no).collect()
+    return outputs(staged.rows, staged.files.lazy(), duplicates.lazy(), batch_no, promotions)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """One file of a batch on its way to Parquet parts `<stem>-<number>.parquet`."""
+
+    file: BatchFile
+    windows: Windows
+    stem: Path
+    workers: ThreadPoolExecutor
+
+    def details(self, source: EventSource) -> str | None:
+        """Write the rows of the file; or none, and what is wrong with it as a whole."""
+        fingerprint = Fingerprint()
+        try:
+            self._write_all(self._chunks(source, fingerprint))
+            if fingerprint.hexdigest() != self.file.content_hash:
+                raise DamagedFile("the content is not that of the batch's intent: it changed since")
+        except DamagedFile as error:
+            for part in self.stem.parent.glob(f"{self.stem.name}-*.parquet"):
+                part.unlink()
+            return str(error)
+        return None
+
+    def _chunks(self, source: EventSource, fingerprint: Fingerprint) -> Iterator[tuple[_Parser, pl.DataFrame]]:
+        found = format_of(self.file.name)
+        if found is None:
+            raise DamagedFile("no event file by its extension")
+        match found:
+            case (Format.PARQUET, _):
+                with source.local_copy(self.file.name, fingerprint) as path:
+                    yield from ((read_table, chunk) for chunk in parquet_chunks(path))
+            case (Format.CSV, compression):
+                pieces = decompressed(source.read(self.file.name, fingerprint), compression)
+                yield from ((read_table, chunk) for chunk in csv_chunks(pieces))
+            case (Format.JSON_LINES, compression):
+                pieces = decompressed(source.read(self.file.name, fingerprint), compression)
+                yield from ((read_lines, chunk) for chunk in line_chunks(pieces))
+
+    def _write_all(self, chunks: Iterator[tuple[_Parser, pl.DataFrame]]) -> None:
+        """Chunks are read here and judged by the workers, a few at a time, so that memory stays bounded."""
+        running: deque[Future[None]] = deque()
+        try:
+            for number, (parser, chunk) in enumerate(chunks):
+                running.append(self.workers.submit(self._write, parser, chunk, number))
+                if len(running) > WORKERS:
+                    running.popleft().result()
+        finally:
+            for future in running:
+                future.result()
+
+    def _write(self, parser: _Parser, chunk: pl.DataFrame, number: int) -> None:
+        rows = judge(parser(chunk), self.file.name, self.file.arrived_at, self.windows)
+        rows.write_parquet(f"{self.stem}-{number:06}.parquet", compression="lz4", statistics=False)
+
+
+def _scan(directory: Path) -> pl.LazyFrame:
+    parts = sorted(directory.glob("*.parquet"))
+    return pl.scan_parquet(parts, schema=ROWS, glob=False) if parts else pl.LazyFrame(schema=ROWS)
