@@ -54,14 +54,14 @@ class MultiplierOverride(_Override):
     """The rate's price times a multiplier."""
 
     type: Literal["MULTIPLIER"] = Field(description="Kind of override.")
-    multiplier: NotNegative = Field(description="0.9 is 10 % off.")
+    multiplier: NotNegative = Field(description="Factor of the price: 0.9 is 10 % off.")
 
 
 class OverrideTier(Term):
     """A range of the period's quantity with its own multiplier."""
 
     size: Positive | None = Field(default=None, description="Units in the range; absent: open (the last range only).")
-    multiplier: NotNegative = Field(description="0.9 is 10 % off.")
+    multiplier: NotNegative = Field(description="Factor of the price: 0.9 is 10 % off.")
 
 
 class TieredOverride(_Override):

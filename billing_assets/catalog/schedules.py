@@ -106,7 +106,7 @@ Schedule = Annotated[
 
 
 class CommitDuration(Term):
-    """How long a recurrence can be drawn."""
+    """A length of time, in billing periods."""
 
     value: CountFromOne = Field(default=1, description="How many.")
     unit: Literal["PERIODS"] = Field(default="PERIODS", description="Billing periods.")

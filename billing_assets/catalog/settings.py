@@ -19,10 +19,13 @@ class Settings(Term):
     starting_at: Instant = Field(description="The first day and month that can be addressed.")
     currency: Text = Field(default="USD", description="ISO 4217 code; the currency of rate cards that name none.")
     grace_period: Duration = Field(
-        default=timedelta(hours=24), description="USAGE invoices are finalized this long after their period's end."
+        default=timedelta(hours=24),
+        json_schema_extra={"default": "24h"},
+        description="USAGE invoices are finalized this long after their period's end.",
     )
     backdating_window: DurationOrNone = Field(
         default=timedelta(days=34),
+        json_schema_extra={"default": "34d"},
         description="Events older than this at their arrival are rejected; `none` accepts any age.",
     )
     allow_double_rating: Flag = Field(
@@ -30,6 +33,7 @@ class Settings(Term):
     )
     late_usage_window: Duration = Field(
         default=timedelta(days=90),
+        json_schema_extra={"default": "90d"},
         description="Late usage of a finalized period older than this is reported, not billed.",
     )
     hold_negative_total: Flag = Field(default=False, description="true: invoices with a negative total are held.")

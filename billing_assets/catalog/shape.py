@@ -85,10 +85,12 @@ def _message(detail: ErrorDetails, annotation: Any, row: object, path: FieldPath
         case "missing":
             return f"missing, expected {name}: {_description(_owners(detail, annotation), str(name))}"
         case "extra_forbidden":
+            written = _at(row, path[:-1])
             fields = dict.fromkeys(field for model in _owners(detail, annotation) for field in model.model_fields)
-            return f"unknown field {name!r}, expected one of {listed(fields, 40)}{suggestion(name, fields)}"
+            hint = suggestion(name, _absent(fields, written))
+            return f"unknown field {name!r}, expected one of {listed(fields, 40)}{hint}"
         case "union_tag_not_found":
-            return f"missing, expected {name}"
+            return f"missing, expected one of {listed(_tags(models_at(annotation, detail['loc'][1:]), str(name)))}"
         case "union_tag_invalid":
             tags = [tag.strip("'") for tag in str(context["expected_tags"]).split(", ")]
             return f"found {context['tag']!r}, expected one of {listed(tags, 20)}{suggestion(context['tag'], tags)}"
@@ -115,6 +117,16 @@ def _message(detail: ErrorDetails, annotation: Any, row: object, path: FieldPath
 def _owners(detail: ErrorDetails, annotation: Any) -> list[type[BaseModel]]:
     """The models that could own the field at which an error was found."""
     return models_at(annotation, detail["loc"][1:-1])
+
+
+def _absent(fields: Iterable[str], written: object) -> list[str]:
+    """Fields that an unknown one may have been meant for: those that are not there already."""
+    return [name for name in fields if not (isinstance(written, dict) and name in written)]
+
+
+def _tags(models: list[type[BaseModel]], field: str) -> list[str]:
+    """The values by which the cases of a union are told apart."""
+    return [tag for model in models for tag in get_args(model.model_fields[field].annotation)]
 
 
 def _at(value: object, path: FieldPath) -> object:

@@ -89,7 +89,9 @@ def gap_tree(collection: str, gaps: Iterable[Gap]) -> GapTree:
 
 def not_supported(term: Term, tree: GapTree, path: FieldPath = ()) -> Iterator[tuple[FieldPath, str]]:
     """Uses of a gap in one term: fields that were written, with a value that is refused."""
-    for name in tree.fields.keys() & term.model_fields_set:
+    for name in tree.fields:
+        if name not in term.model_fields_set:
+            continue
         node, value, where = tree.fields[name], getattr(term, name), (*path, name)
         for gap in node.gaps:
             if value in gap.values if gap.values is not None else value:

@@ -62,15 +62,16 @@ def shown(value: object) -> str:
 def _exact_text(text: str) -> Decimal:
     if not is_number(text):
         raise refusal(f"found {text!r}, expected a number such as 0.25 or 2.5e-6")
-    return exact_decimal(Decimal(text))
+    return exact_decimal(Decimal(text), text)
 
 
-def exact_decimal(value: Decimal) -> Decimal:
+def exact_decimal(value: Decimal, written: str | None = None) -> Decimal:
     """`value` in its one canonical form, or a refusal if it does not fit 26 integer digits and 12 decimal places."""
+    found = written or str(value)
     if not value.is_finite():
-        raise refusal(f"found {value}, expected a finite number")
+        raise refusal(f"found {found}, expected a finite number")
     if value and value.adjusted() >= INTEGER_DIGITS:
-        raise refusal(f"found {value}, expected at most {INTEGER_DIGITS} integer digits")
+        raise refusal(f"found {found}, expected at most {INTEGER_DIGITS} integer digits")
     reduced = value.normalize(_WIDE)
     if reduced == reduced.to_integral_value(context=_WIDE):
         return reduced.quantize(_UNIT, context=_WIDE)
@@ -78,7 +79,7 @@ def exact_decimal(value: Decimal) -> Decimal:
     if scaled != scaled.to_integral_value(context=_WIDE):
         exponent = reduced.as_tuple().exponent
         places = -exponent if isinstance(exponent, int) else 0
-        raise refusal(f"found {value} with {places} decimal places, expected at most {DECIMAL_PLACES}")
+        raise refusal(f"found {found} with {places} decimal places, expected at most {DECIMAL_PLACES}")
     return reduced
 
 

@@ -123,13 +123,17 @@ def read_yaml(file: str, text: str, reading: Reading) -> None:
         value = plain.value(root) if root is not None else {}
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        reading.unreadable(file, mark.line + 1 if mark else 0, f"broken YAML: {error.problem or error.context}")
+        reading.unreadable(file, mark.line + 1 if mark else 0, f"broken YAML: {_said(error)}")
     except (YAMLError, ValueError) as error:
         reading.unreadable(file, 0, f"broken YAML: {' '.join(str(error).split())}")
     except RecursionError:
         reading.unreadable(file, 0, "broken YAML: nested too deeply")
     else:
         _add(file, value, root, reading)
+
+
+def _said(error: MarkedYAMLError) -> str:
+    return ", ".join(part for part in (error.context, error.problem) if part)
 
 
 def _add(file: str, value: object, root: Node, reading: Reading) -> None:

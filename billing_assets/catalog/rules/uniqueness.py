@@ -27,7 +27,7 @@ def inner_ids(names: Names) -> Iterator[tuple[str, str, Placed]]:
     """(kind, id, place) of every id inside customers and contracts; an id names one thing of its kind in the book."""
     for collection, kinds in (("customers", _CUSTOMER_IDS), ("contracts", _CONTRACT_IDS)):
         for term in getattr(names, collection).values():
-            for field in kinds.keys() & term.model_fields_set:
+            for field in (name for name in kinds if name in term.model_fields_set):
                 for position, inner in enumerate(getattr(term, field)):
                     if inner.id is not None:
                         yield kinds[field], inner.id, (collection, term.id, (field, position, "id"))
