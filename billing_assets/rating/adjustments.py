@@ -45,6 +45,7 @@ def adjust(lines: pl.LazyFrame, limits: pl.LazyFrame, frames: CatalogFrames) -> 
     `limits` as `limits.limits` returns it. The chain runs in the order of ORDER_OF_CHARGES on the family's running
     charge: usage lines with their fees and discounts, then the maximum, then the minimum on what is left.
     """
+    lines, limits = lines.cache(), limits.cache()
     charged = limits.join(family_charges(lines, limits), on=FAMILY, how="left").with_columns(
         charge=or_zero("charge"), has_usage=pl.col("has_usage").fill_null(False)
     )

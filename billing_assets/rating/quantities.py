@@ -51,33 +51,34 @@ def quantify(segments: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
     and sets segment_status to "unrated" where a VOLUME table ends below the period's quantity: all of it is unrated then.
     Beyond the last tier of a TIERED one only the excess is, and its events stay billed.
     """
-    return segments.pipe(increments, frames.products).pipe(running).pipe(beyond_last_tier, frames)
+    return segments.pipe(cumulate, frames.products).pipe(increments).pipe(running).pipe(beyond_last_tier, frames)
 
 
-def increments(segments: pl.LazyFrame, products: pl.LazyFrame) -> pl.LazyFrame:
-    """Adds quantity, and has_line and what is rated of the quantity and the events."""
-    units = products.select(
-        "product_id",
-        "conversion_factor",
-        "conversion_operation",
-        "rounding_method",
-        "rounding_unit",
-        always_shown=(pl.col("pricing_keys").list.len() == 0) & (pl.col("presentation_keys").list.len() == 0),
+def cumulate(segments: pl.LazyFrame, products: pl.LazyFrame) -> pl.LazyFrame:
+    """Adds cumulative, converted and rounded, and always_shown, whether the product has a line without events."""
+    units = ("conversion_factor", "conversion_operation", "rounding_method", "rounding_unit")
+    keyless = (pl.col("pricing_keys").list.len() == 0) & (pl.col("presentation_keys").list.len() == 0)
+    return (
+        segments.join(products.select("product_id", *units, always_shown=keyless), on="product_id")
+        .with_columns(cumulative=converted())
+        .with_columns(cumulative=rounded(pl.col("cumulative")))
+        .drop(units)
     )
+
+
+def increments(segments: pl.LazyFrame) -> pl.LazyFrame:
+    """Adds quantity, has_line, and what is rated of the quantity and of the events."""
     rated = pl.col("segment_status") == "rated"
     before = pl.col("cumulative").shift(1).over(*GROUP, order_by="segment_start").fill_null(zero())
     shown = pl.col("always_shown") | (pl.col("event_count") > 0) | (pl.col("quantity") != zero())
     return (
-        segments.join(units, on="product_id")
-        .with_columns(cumulative=converted())
-        .with_columns(cumulative=rounded(pl.col("cumulative")))
-        .with_columns(quantity=pl.col("cumulative") - before)
+        segments.with_columns(quantity=pl.col("cumulative") - before)
         .with_columns(
             has_line=rated & shown,
             rated_quantity=pl.when(rated).then("quantity").otherwise(zero()),
             rated_events=pl.when(rated).then("event_count").otherwise(0),
         )
-        .drop("conversion_factor", "conversion_operation", "rounding_method", "rounding_unit", "always_shown")
+        .drop("always_shown")
     )
 
 

@@ -23,13 +23,16 @@ def segments(groups: pl.LazyFrame, periods: pl.LazyFrame, frames: CatalogFrames)
     base price. Neighbours with another rate row or winner are two segments, even at the same price
     (docs/semantics.md, Rate segments).
     """
-    placed = groups.join(
-        periods.select("contract_id", "period_start", *PERIOD), on=["contract_id", "period_start"]
-    ).pipe(situate, frames.override_targets)
+    placed = (
+        groups.join(periods.select("contract_id", "period_start", *PERIOD), on=["contract_id", "period_start"])
+        .pipe(situate, frames.override_targets)
+        .cache()
+    )
+    situations = placed.select(SITUATION).unique().sort(SITUATION).with_row_index("situation").cache()
     span = periods.select(since=pl.col("period_start").min(), until=pl.col("period_end").max())
-    spans = placed.select(SITUATION).unique().pipe(timelines, frames, span)
     return (
-        placed.join(spans, on=SITUATION)
+        placed.join(situations, on=SITUATION)
+        .join(timelines(situations, frames, span), on="situation")
         .with_columns(
             segment_start=pl.max_horizontal("starting_at", "period_start"),
             segment_end=pl.min_horizontal("ending_before", "period_end"),

@@ -18,7 +18,7 @@ from billing_assets.rating.overrides import standings
 if TYPE_CHECKING:
     from billing_assets.catalog.frames import CatalogFrames
 
-_IDENTITY = ("segment_status", "rate_id", "override_id")
+_IDS = ("rate_id", "override_id", "override_type", "price_id")
 
 
 def situate(groups: pl.LazyFrame, targets: pl.LazyFrame) -> pl.LazyFrame:
@@ -42,34 +42,32 @@ def situate(groups: pl.LazyFrame, targets: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def timelines(situations: pl.LazyFrame, frames: CatalogFrames, span: pl.LazyFrame) -> pl.LazyFrame:
-    """Grain (situation, span of hours): starting_at, ending_before, segment_status, rate_id, override_id, override_type,
-    price_id. Complete and without overlap over `span`, one row with `since` and `until`.
+    """Grain (situation, span of hours): starting_at, ending_before, segment_status, rate_id, override_id,
+    override_type, price_id. Complete and without overlap over `span`, one row with `since` and `until`.
 
-    segment_status: "rated", "unrated" (no price holds) or "not_entitled"; the ids are null unless it is "rated".
+    `situations` has SITUATION and its number `situation`, which stands for it from here on. segment_status: "rated",
+    "unrated" (no price holds) or "not_entitled"; the ids are null unless it is "rated".
     """
-    ranked = standings(frames.overrides, frames.contracts)
-    made = pl.concat(
-        [situations, rate_claims(situations, frames.rates), override_claims(situations, frames, ranked)],
-        how="diagonal",
-    ).pipe(clip_claims, span)
-    return made.pipe(intervals).pipe(holders, made).pipe(resolve_prices, ranked).pipe(merge_neighbours)
+    parts = (
+        situations.select("situation"),
+        rate_claims(situations, frames.rates),
+        override_claims(situations, frames),
+    )
+    claims = pl.concat(parts, how="diagonal").pipe(clip_claims, span).cache()
+    return claims.pipe(intervals).pipe(holders, claims).pipe(resolve_prices).pipe(merge_neighbours)
 
 
 def rate_claims(situations: pl.LazyFrame, rates: pl.LazyFrame) -> pl.LazyFrame:
     """Grain (situation, rate of exactly its group values): the rate's dates, rate_id, rate_price_id, rate_entitled."""
+    key = SITUATION[:3]
     rows = rates.select(
-        *SITUATION[:3],
-        "starting_at",
-        "ending_before",
-        "rate_id",
-        rate_price_id="price_id",
-        rate_entitled="entitled",
+        *key, "starting_at", "ending_before", "rate_id", rate_price_id="price_id", rate_entitled="entitled"
     )
-    return situations.join(rows, on=SITUATION[:3])
+    return situations.select("situation", *key).join(rows, on=key).drop(key)
 
 
-def override_claims(situations: pl.LazyFrame, frames: CatalogFrames, ranked: pl.LazyFrame) -> pl.LazyFrame:
-    """Grain (situation, override that any of its specifiers matches): dates, standing, stated, stated_position."""
+def override_claims(situations: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
+    """Grain (situation, override that any of its specifiers matches): dates, standing and what it decides."""
     matches = is_part_of(pl.col("pricing_selector"), pl.col("pricing_group_values")) & is_part_of(
         pl.col("presentation_selector"), pl.col("override_presentation_values")
     )
@@ -80,21 +78,22 @@ def override_claims(situations: pl.LazyFrame, frames: CatalogFrames, ranked: pl.
         pricing_selector="pricing_group_values",
         presentation_selector="presentation_group_values",
     )
-    terms = ranked.select(
+    terms = standings(frames.overrides, frames.contracts).select(
         "override_id",
         "starting_at",
         "ending_before",
         "standing",
+        "override_type",
+        override_price_id="price_id",
         stated="entitled",
         stated_position=pl.when(pl.col("entitled").is_not_null()).then("override_position"),
     )
     return (
         situations.join(targets, on=["override_contract_id", "product_id"])
         .filter(matches)
-        .select(*SITUATION, "override_id")
+        .select("situation", "override_id")
         .unique()
         .join(terms, on="override_id")
-        .drop("override_id")
     )
 
 
@@ -116,41 +115,39 @@ def intervals(claims: pl.LazyFrame) -> pl.LazyFrame:
 
     A cut that comes from elsewhere is one more bound here.
     """
-    bounds = pl.concat(
-        [claims.select(*SITUATION, **{"from": bound}) for bound in ("starting_at", "ending_before")]
-    ).unique()
-    return bounds.with_columns(to=pl.col("from").shift(-1).over(*SITUATION, order_by="from")).filter(
-        pl.col("to").is_not_null()
+    bounds = pl.concat([claims.select("situation", **{"from": bound}) for bound in ("starting_at", "ending_before")])
+    followed = pl.col("situation") == pl.col("situation").shift(-1)
+    return (
+        bounds.unique()
+        .sort("situation", "from")
+        .with_columns(to=pl.when(followed).then(pl.col("from").shift(-1)))
+        .drop_nulls("to")
     )
 
 
 def holders(spans: pl.LazyFrame, claims: pl.LazyFrame) -> pl.LazyFrame:
-    """Grain (situation, interval): the rate, the best standing and the entitlement stated last of the claims on it."""
+    """Grain (situation, interval): its rate, the override of best standing, and the entitlement stated last."""
+    best = pl.col("override_id", "override_type", "override_price_id").min_by("standing")
     return (
-        spans.join(claims, on=SITUATION)
+        spans.join(claims, on="situation")
         .filter(pl.col("starting_at") <= pl.col("from"), pl.col("from") < pl.col("ending_before"))
-        .group_by(*SITUATION, "from", "to")
+        .with_columns(pl.when(pl.col("standing").is_not_null()).then(pl.col("override_id")))
+        .group_by("situation", "from")
         .agg(
+            pl.col("to").max(),
             pl.col("rate_id", "rate_price_id", "rate_entitled").max(),
-            pl.col("standing").min(),
+            best,
             pl.col("stated").max_by("stated_position"),
         )
     )
 
 
-def resolve_prices(held: pl.LazyFrame, ranked: pl.LazyFrame) -> pl.LazyFrame:
-    """Adds segment_status, override_id, override_type and price_id.
+def resolve_prices(held: pl.LazyFrame) -> pl.LazyFrame:
+    """Adds segment_status and price_id.
 
     An OVERWRITE brings its own price, also where the card has none; a multiplier of no price is no price.
     Entitlement is a lane of its own: what an override stated last, else the rate's.
     """
-    winners = ranked.filter(pl.col("standing").is_not_null()).select(
-        "standing",
-        "override_id",
-        "override_type",
-        override_contract_id="contract_id",
-        override_price_id="price_id",
-    )
     entitled = pl.coalesce("stated", "rate_entitled", pl.lit(True))
     status = (
         pl.when(~entitled)
@@ -159,27 +156,25 @@ def resolve_prices(held: pl.LazyFrame, ranked: pl.LazyFrame) -> pl.LazyFrame:
         .then(pl.lit("unrated"))
         .otherwise(pl.lit("rated"))
     )
-    ids = ("rate_id", "override_id", "override_type", "price_id")
     return (
-        held.join(winners, on=["override_contract_id", "standing"], how="left")
-        .with_columns(price_id=pl.coalesce("override_price_id", "rate_price_id"))
+        held.with_columns(price_id=pl.coalesce("override_price_id", "rate_price_id"))
         .with_columns(segment_status=status)
-        .with_columns(pl.when(pl.col("segment_status") == "rated").then(pl.col(*ids)))
+        .with_columns(pl.when(pl.col("segment_status") == "rated").then(pl.col(_IDS)))
     )
 
 
 def merge_neighbours(spans: pl.LazyFrame) -> pl.LazyFrame:
     """Neighbouring intervals of one status, rate and winning override are one span."""
-    same = pl.all_horizontal(
-        pl.col(name).eq_missing(pl.col(name).shift(1)).over(*SITUATION, order_by="from") for name in _IDENTITY
-    )
-    last = pl.col("to").max().over(*SITUATION)
+    identity = ("situation", "segment_status", "rate_id", "override_id")
+    same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in identity)
     return (
-        spans.with_columns(until=last, continues=same)
-        .filter(~pl.col("continues"))
-        .with_columns(
-            starting_at=pl.col("from"),
-            ending_before=pl.col("from").shift(-1).over(*SITUATION, order_by="from").fill_null(pl.col("until")),
+        spans.sort("situation", "from")
+        .with_columns(run=(~same).cast(pl.Int64).cum_sum())
+        .group_by("run")
+        .agg(
+            pl.col("situation", "segment_status", *_IDS).first(),
+            starting_at=pl.col("from").min(),
+            ending_before=pl.col("to").max(),
         )
-        .select(*SITUATION, "starting_at", "ending_before", *_IDENTITY, "override_type", "price_id")
+        .drop("run")
     )
