@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any, assert_never
 
 import polars as pl
@@ -68,13 +70,14 @@ def rate_id(card: RateCard, rate: Rate) -> str:
     return "/".join((card.id, rate.product_id, group_text(rate.pricing_group_values), *frequency, start))
 
 
-def with_ends(card: RateCard) -> Iterator[tuple[Rate, Any]]:
-    """Each rate of a card with its end: its own, or the start of the next one of its key."""
-    key = _rate_group
-    # In a catalog's normal form, rates of one key stand together, by start.
-    for rate, following in zip(card.rates, (*card.rates[1:], None), strict=True):
-        follows = following is not None and key(rate) == key(following)
-        yield rate, rate.ending_before or (following.starting_at if follows and following else None)
+def with_ends(card: RateCard) -> Iterator[tuple[Rate, datetime | None]]:
+    """Each rate of a card with its end: its own, or the start of the next one of its key.
+
+    In a catalog's normal form, rates of one key stand together, by start.
+    """
+    for rate, following in zip_longest(card.rates, card.rates[1:]):
+        follows = following is not None and _rate_group(rate) == _rate_group(following)
+        yield rate, rate.ending_before or (following.starting_at if follows else None)
 
 
 def _rate_group(rate: Rate) -> tuple[Any, ...]:
