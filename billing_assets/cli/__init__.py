@@ -1,0 +1,60 @@
+"""The command line `billing`: the only part that knows Typer and Rich; one file per command."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from billing_assets.errors import BillingError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code. Errors become one message on stderr, each with its own exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    with_traceback = "--traceback" in given
+    try:
+        return _run(given)
+    except BillingError as error:
+        if with_traceback:
+            traceback.print_exc()
+        _say(f"billing: {error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        _say("billing: interrupted")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # as a shell reports a process that SIGPIPE ended
+    except BaseException as error:  # a panic of Polars or Delta is no Exception
+        if isinstance(error, SystemExit | GeneratorExit):
+            raise
+        if with_traceback:
+            traceback.print_exc()
+        _say(f"billing: unexpected {type(error).__name__}: {_first_line(error)}")
+        if not with_traceback:
+            _say("billing: run the command again with --traceback to see where it comes from")
+        return 3
+
+
+def _run(arguments: list[str]) -> int:
+    """The exit code of the application; usage errors and --help end inside it."""
+    from billing_assets.cli.commands import app
+
+    try:
+        app(arguments, prog_name="billing", standalone_mode=True)
+    except SystemExit as ending:
+        code = ending.code
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0 if code is None else 3
+    return 0
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or ["(no message)"])[0]
+
+
+def _say(message: str) -> None:
+    sys.stdout.flush()
+    print(message, file=sys.stderr, flush=True)

@@ -1,0 +1,24 @@
+"""Why an invoice is held, and what clears it: the next step, as a person does it."""
+
+from __future__ import annotations
+
+from billing_assets.cli.output import Row
+
+NEXT_STEPS = {
+    "UNRATED_USAGE": "add the missing rate, or an override that is not entitled to it, then close again; "
+    "`billing unbilled --disposition unrated --customer {customer_id}` lists the usage",
+    "METRIC_EXCEPTIONS": "look at `billing unbilled --disposition metric_exception --customer {customer_id}`; send the "
+    "events again corrected, or raise metric_exception_tolerance of {contract_id}, then close again",
+    "NEGATIVE_TOTAL": "look at `billing show {invoice_id}`; correct the usage or the catalog, or set "
+    "settings.hold_negative_total to false, then close again",
+    "TOTAL_OVER_LIMIT": "look at `billing show {invoice_id}`; if the total is right, raise settings.hold_total_over, "
+    "then close again",
+    "SEALED_MONTH": "{close_month} is sealed and takes no further invoice; look at the dates of {contract_id}, which "
+    "gave the month an invoice after its seal",
+}
+
+
+def next_step(reason: str, invoice: Row) -> str:
+    """What a person does about a hold."""
+    known = {name: invoice.get(name) or "?" for name in ("customer_id", "contract_id", "invoice_id", "close_month")}
+    return NEXT_STEPS.get(reason, "look at `billing show {invoice_id}`").format(**known)
