@@ -25,7 +25,7 @@ Outcome = TypeVar("Outcome")
 
 _ATTEMPTS = 12
 _LABEL = "billing_batch"
-_WRITER = WriterProperties(
+WRITER = WriterProperties(
     compression="ZSTD",
     compression_level=3,
     max_row_group_size=131_072,  # one customer of a sorted day is a few row groups
@@ -150,6 +150,8 @@ class Lake(LakeReader):
         """Whether the stored slice is the passage's rows already."""
         compared = [name for name in passage.columns if name not in ignoring]
         stored = self.read(passage.spec, opened).filter(as_filter(passage.spec, where)).sort(passage.spec.sort_keys)
+        if not set(compared) <= set(stored.collect_schema()):
+            return False
         return self.collect(stored.select(compared)).equals(passage.collected().select(compared))
 
     def _retrying(self, passage: Passage, attempt: Callable[[DeltaTable], Outcome]) -> Outcome:
@@ -188,9 +190,9 @@ class Lake(LakeReader):
         self._observe(WriteStep(passage.spec.name, action, "before"))
         rows = passage.stream(definition.columns(opened))
         if action == "append":
-            write_deltalake(opened, rows, mode="append", writer_properties=_WRITER, commit_properties=marks)
+            write_deltalake(opened, rows, mode="append", writer_properties=WRITER, commit_properties=marks)
         else:
-            write_deltalake(opened, rows, mode="overwrite", predicate=predicate, writer_properties=_WRITER)
+            write_deltalake(opened, rows, mode="overwrite", predicate=predicate, writer_properties=WRITER)
         self._observe(WriteStep(passage.spec.name, action, "after"))
 
     def _observe(self, step: WriteStep) -> None:

@@ -1,0 +1,90 @@
+"""Several processes on one table: nothing lost, nothing twice, and no half of a write after a kill."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import threading
+import time
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import polars as pl
+import pytest
+
+from billing_assets.storage.lake import Lake
+from billing_assets_tests.storage.rows import events, rows
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+def together(target: Callable[..., None], *arguments: tuple[Any, ...]) -> None:
+    """Run the target in a process per tuple of arguments, all starting their work at one instant."""
+    start = SPAWN.Barrier(len(arguments))
+    workers = [SPAWN.Process(target=target, args=(start, *given)) for given in arguments]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(timeout=120)
+    assert [worker.exitcode for worker in workers] == [0] * len(workers)
+
+
+def append_batches(start: Any, root: str, shard: str) -> None:
+    lake = Lake(root)
+    start.wait()
+    for batch in range(1, 11):
+        lake.append_fenced("events", events(4, batch, days=1), f"ingest/{shard}", batch)
+
+
+def test_two_processes_with_the_same_batches_create_and_fill_a_table_once(lake: Lake) -> None:
+    together(append_batches, (lake.root, "0"), (lake.root, "0"))
+    found = lake.collect(lake.scan("events", through={}))
+    assert found.height == 40
+    assert found["transaction_id"].n_unique() == 40
+
+
+def replace_days(start: Any, root: str, worker: int) -> None:
+    lake = Lake(root)
+    start.wait()
+    for count in range(1, 9):
+        for day in (1, worker + 1):
+            own = {"usage_date": date(2026, 1, day), "ingest_batch": worker, "event_count": count}
+            where = {"usage_date": date(2026, 1, day), "ingest_batch": worker}
+            lake.replace_slice("usage_states", rows("usage_states", own), where)
+
+
+def test_slices_of_one_day_are_replaced_beside_each_other(lake: Lake) -> None:
+    together(replace_days, (lake.root, 1), (lake.root, 2))
+    found = lake.collect(lake.scan("usage_states", through={}).sort("usage_date", "ingest_batch"))
+    assert found.select("usage_date", "ingest_batch", "event_count").rows() == [
+        (date(2026, 1, 1), 1, 8),
+        (date(2026, 1, 1), 2, 8),
+        (date(2026, 1, 2), 1, 8),
+        (date(2026, 1, 3), 2, 8),
+    ]
+
+
+def overwrite_for_ever(root: str) -> None:
+    lake, turn = Lake(root), 0
+    while True:
+        turn += 1
+        marked = events(200_000, turn, days=2).select(pl.all().exclude("property_model", "number_tokens"))
+        lake.overwrite("events", marked)
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.15, 0.4])
+def test_a_writer_killed_in_its_middle_leaves_whole_versions(lake: Lake, wait: float) -> None:
+    writer = SPAWN.Process(target=overwrite_for_ever, args=(lake.root,))
+    writer.start()
+    deadline = time.monotonic() + 60
+    while (lake.version("events") or 0) < 1 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    threading.Event().wait(wait)
+    writer.kill()
+    writer.join()
+    assert writer.exitcode == -signal.SIGKILL
+    found = lake.collect(lake.scan("events", through={}))
+    assert found.height == 200_000
+    assert found["ingest_batch"].n_unique() == 1
+    assert lake.overwrite("events", events(10, 1)) is not None
