@@ -46,7 +46,7 @@ def load_catalog(directory: Path, *, gaps: Sequence[Gap] = GAPS) -> Catalog:
 
     `gaps` are the parts of the format that are refused because nothing computes them yet.
     """
-    reading = read(directory)
+    reading = read(Path(directory))
     problems = list(reading.problems)
     placed, ids = _shape(reading, problems)
     names = _names(placed, ids)
@@ -77,7 +77,10 @@ def read(directory: Path) -> Reading:
         )
         reading.unreadable(str(directory), 0, message)
     for name, path in files:
-        _read_file(name, path, reading)
+        try:
+            _read_file(name, path, reading)
+        except OSError as error:
+            reading.unreadable(name, 0, f"unreadable: {error.strerror}")
     return reading
 
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from billing_assets.catalog.contracts import Contract
 from billing_assets.catalog.customers import Customer
 from billing_assets.catalog.metrics import BillableMetric
+from billing_assets.catalog.naming import Suggestions
 from billing_assets.catalog.overrides import OverwriteOverride
 from billing_assets.catalog.products import Product, UsageProduct
 from billing_assets.catalog.rates import Alias, PricingUnit, Rate, RateCard
@@ -28,6 +29,10 @@ class Names:
     customers: Mapping[str, Customer]
     contracts: Mapping[str, Contract]
     known: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+    @cached_property
+    def suggestions(self) -> dict[str, Suggestions]:
+        return {collection: Suggestions(ids) for collection, ids in self.known.items()}
 
     @cached_property
     def aliases(self) -> dict[str, list[tuple[Alias, RateCard]]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 ONE_OF = {
@@ -29,6 +30,20 @@ def suggestion(found: object, valid: Iterable[str]) -> str:
     but_for_case = [name for name in names if name.lower() == text.lower()]
     best = but_for_case or get_close_matches(text, names, n=1)
     return f"; did you mean {best[0]!r}?" if best else ""
+
+
+@dataclass
+class Suggestions:
+    """Suggestions out of one set of names, as many as a person reads: a thousand wrong references have one cause."""
+
+    names: Collection[str]
+    left: int = 100
+
+    def nearest(self, found: str) -> str:
+        if not self.left:
+            return ""
+        self.left -= 1
+        return suggestion(found, self.names)
 
 
 def listed(names: Iterable[str], most: int = 8) -> str:

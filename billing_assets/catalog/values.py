@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
-from decimal import Context, Decimal
+from decimal import Context, Decimal, Inexact
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -20,8 +20,9 @@ DECIMAL_PLACES = 12
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _DURATION = re.compile(r"([0-9]{1,6})([hd])", re.ASCII)
-_WIDE = Context(prec=400)
+_WIDE = Context(prec=400, traps=[Inexact])
 _UNIT = Decimal(1)
+_ZERO = Decimal(0)
 
 
 class Number(str):
@@ -52,10 +53,13 @@ def shown(value: object) -> str:
         case list() | tuple():
             return "a list"
         case Number() | int() | float() | Decimal():
-            return str(value)
+            return _cut(str(value))
         case _:
-            text = str(value)
-            return repr(text if len(text) <= 60 else text[:57] + "...")
+            return repr(_cut(str(value)))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 @lru_cache(maxsize=65536)
@@ -67,19 +71,22 @@ def _exact_text(text: str) -> Decimal:
 
 def exact_decimal(value: Decimal, written: str | None = None) -> Decimal:
     """`value` in its one canonical form, or a refusal if it does not fit 26 integer digits and 12 decimal places."""
-    found = written or str(value)
+    found = Number(written or value)
     if not value.is_finite():
         raise refusal(f"found {found}, expected a finite number")
     if value and value.adjusted() >= INTEGER_DIGITS:
-        raise refusal(f"found {found}, expected at most {INTEGER_DIGITS} integer digits")
-    reduced = value.normalize(_WIDE)
+        raise refusal(f"found {shown(found)}, expected at most {INTEGER_DIGITS} integer digits")
+    try:
+        reduced = value.normalize(_WIDE)
+    except Inexact:
+        raise refusal(f"found {shown(found)}, expected at most {DECIMAL_PLACES} decimal places") from None
+    if not reduced:
+        return _ZERO
     if reduced == reduced.to_integral_value(context=_WIDE):
         return reduced.quantize(_UNIT, context=_WIDE)
     scaled = reduced.scaleb(DECIMAL_PLACES, context=_WIDE)
     if scaled != scaled.to_integral_value(context=_WIDE):
-        exponent = reduced.as_tuple().exponent
-        places = -exponent if isinstance(exponent, int) else 0
-        raise refusal(f"found {found} with {places} decimal places, expected at most {DECIMAL_PLACES}")
+        raise refusal(f"found {shown(found)}, expected at most {DECIMAL_PLACES} decimal places")
     return reduced
 
 
@@ -177,14 +184,20 @@ def canonical_text(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case Number() | int() | Decimal():
-            plain = Decimal(value)
-            if plain and abs(plain.adjusted()) > _WIDE.prec:
-                raise refusal(f"found {shown(value)}, expected a value of reasonable length")
-            return format(plain.normalize(_WIDE), "f")
+            return _plain_number(Decimal(value))
         case str():
             return value
         case _:
             raise refusal(f"found {shown(value)}, expected text, a number, true or false")
+
+
+def _plain_number(value: Decimal) -> str:
+    try:
+        if not value or abs(value.adjusted()) <= _WIDE.prec:
+            return format(value.normalize(_WIDE) or _ZERO, "f")
+    except Inexact:
+        pass
+    raise refusal(f"found {shown(Number(value))}, expected a number of at most {_WIDE.prec} digits")
 
 
 def group_values(value: object) -> object:

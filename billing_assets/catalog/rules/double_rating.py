@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import combinations
 
 from billing_assets.catalog.contracts import Contract, UsageFilter
 from billing_assets.catalog.names import Names
 from billing_assets.catalog.naming import listed
 from billing_assets.catalog.overrides import OverwriteOverride
 from billing_assets.catalog.products import UsageProduct
-from billing_assets.catalog.rules.findings import overlapping, text_of
+from billing_assets.catalog.rules.findings import text_of
 
 DoubleRating = tuple[str, str]
 """The later contract in the catalog, and what is wrong with it."""
@@ -23,13 +22,21 @@ def double_rated(names: Names) -> Iterator[DoubleRating]:
     for contract in names.contracts.values():
         by_customer.setdefault(contract.customer_id, []).append(contract)
     for contracts in by_customer.values():
-        for first, second in combinations(contracts, 2):
+        for first, second in overlapping_pairs(contracts):
             yield from _pair(first, second, names)
 
 
+def overlapping_pairs(contracts: list[Contract]) -> Iterator[tuple[Contract, Contract]]:
+    """Pairs that share an hour, each in the order of the catalog; a chain of renewals costs one look each."""
+    by_start = sorted(enumerate(contracts), key=lambda row: (row[1].starting_at, row[0]))
+    for place, (position, first) in enumerate(by_start):
+        for other, second in by_start[place + 1 :]:
+            if first.ending_before is not None and second.starting_at >= first.ending_before:
+                break
+            yield (first, second) if position < other else (second, first)
+
+
 def _pair(first: Contract, second: Contract, names: Names) -> Iterator[DoubleRating]:
-    if not overlapping(_dates(first), _dates(second)):
-        return
     shared = rated_metrics(first, names) & rated_metrics(second, names)
     at = shared_instant(first, second) if shared else None
     if at is not None:
@@ -41,10 +48,6 @@ def _pair(first: Contract, second: Contract, names: Names) -> Iterator[DoubleRat
                 f"expected disjoint usage filters, dates that do not overlap, or settings.allow_double_rating"
             ),
         )
-
-
-def _dates(contract: Contract) -> tuple[datetime, datetime | None]:
-    return contract.starting_at, contract.ending_before
 
 
 def rated_metrics(contract: Contract, names: Names) -> frozenset[str]:

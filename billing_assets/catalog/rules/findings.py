@@ -20,9 +20,8 @@ def text_of(instant: datetime) -> str:
 
 def named(names: Names, collection: str, found: str | None, path: FieldPath) -> Iterator[Finding]:
     """A reference must name something that the catalog has."""
-    known = names.known[collection]
-    if found is not None and found not in known:
-        hint = suggestion(found, known)
+    if found is not None and found not in names.known[collection]:
+        hint = names.suggestions[collection].nearest(found)
         yield path, f"found {found!r}, expected the id of a {ONE_OF[collection]}{hint}"
 
 
