@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 def limits(groups: pl.LazyFrame, periods: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
-    """Grain family, only those that state a limit: minimum (null: none), maximum (null: no cap), due_without_usage.
+    """Grain family that states a limit: minimum (null: none), maximum (null: no cap), due_without_usage.
 
-    `groups` and `periods` as for `segments`. Both limits are weighted by the rated, entitled hours in which they are
-    stated, over the hours of the full period, summed exactly and divided once. A segment without a minimum counts 0; one
-    without a maximum lifts the cap of the whole period. Overrides by presentation value do not reach a family.
+    `groups` and `periods` as for `segments`. Both limits are weighted by the rated, entitled hours in which they
+    are stated, over the hours of the full period, summed exactly and divided once. A segment without a minimum counts
+    0; one without a maximum lifts the cap of the whole period. Overrides by presentation value do not reach a family.
     """
     hours = hours_between(pl.col("segment_start"), pl.col("segment_end"))
     full = hours_between(pl.col("full_start").first(), pl.col("full_end").first())

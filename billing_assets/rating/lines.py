@@ -62,9 +62,9 @@ event_count is the segment's, the same on each of its tier lines, and null on fe
 def rate(quantified: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
     """Grain (segment, band in which it moves): usage lines, before discounts and adjustments; RATED_LINE.
 
-    `quantified` is what `quantify` returns. Each line is quantity x unit_price = amount, rounded once. A segment without
-    movement shows one line at zero, of the first tier; other bands at zero are left out. Every fee is a line of its own
-    with quantity 1, or -1 where it is given back (docs/semantics.md, Flat fees, Zero lines).
+    `quantified` is what `quantify` returns. Each line is quantity x unit_price = amount, rounded once. A segment
+    without movement shows one line at zero, of the first tier; other bands at zero are left out. Every fee is a line of
+    its own with quantity 1, or -1 where it is given back (docs/semantics.md, Flat fees, Zero lines).
     """
     rated = quantified.filter(pl.col("segment_status") == "rated", pl.col("has_line"))
     stands = pl.col("leads") & pl.col("range_lower").is_null() & (moved_at_all() == zero())

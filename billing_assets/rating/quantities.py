@@ -36,7 +36,7 @@ def rounded(quantity: pl.Expr) -> pl.Expr:
 def quantify(segments: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
     """Grain (group, segment): `segments` with its cumulative, and where it moves the group's running rated quantity.
 
-    Needs raw_cumulative (the metric's value from the period's start to the segment's end, 0 for nothing) and event_count.
+    Needs raw_cumulative (the metric's value from the period's start to the segment's end, 0 for nothing), event_count.
     The cumulative, its conversion and its rounding run over all hours; the running quantity skips hours that are not
     entitled or unrated (docs/semantics.md, Entitlement). Adds
 
@@ -46,10 +46,12 @@ def quantify(segments: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
     * period_quantity: the running rated quantity at the period's end, which places VOLUME
     * has_line: rated, and to be shown (always for a product without keys, else with an event or a quantity)
     * opens: the group's first segment that has a line, which carries the fee of the first tier
-    * rate_type, tiers_end (end of the price's last tier, null: open), unrated_reason, unrated_quantity
+    * rate_type, tiers_end (end of the price's last tier, null: open)
+    * unrated_reason (why an unrated quantity would be: "no_rate", "beyond_last_tier"), unrated_quantity (signed)
 
-    and sets segment_status to "unrated" where a VOLUME table ends below the period's quantity: all of it is unrated then.
-    Beyond the last tier of a TIERED one only the excess is, and its events stay billed.
+    and sets segment_status to "unrated" where a VOLUME table ends below the period's quantity: all of it is unrated
+    then, though it still moves the running quantity. Beyond the last tier of a TIERED table only the excess is unrated;
+    the segment stays "rated" and its events billed, while the hold names the excess.
     """
     return segments.pipe(cumulate, frames.products).pipe(increments).pipe(running).pipe(beyond_last_tier, frames)
 

@@ -21,7 +21,8 @@ def segments(groups: pl.LazyFrame, periods: pl.LazyFrame, frames: CatalogFrames)
     Adds PERIOD, segment_start, segment_end, segment_status ("rated", "unrated", "not_entitled"), and for rated ones
     rate_id (null where the card has none), override_id and override_type of the winner (null: none), price_id of the
     base price. Neighbours with another rate row or winner are two segments, even at the same price
-    (docs/semantics.md, Rate segments).
+    (docs/semantics.md, Rate segments). What follows needs only that a group's segments are contiguous, so that dates of
+    discounts and access segments may cut these rows further.
     """
     placed = (
         groups.join(periods.select("contract_id", "period_start", *PERIOD), on=["contract_id", "period_start"])

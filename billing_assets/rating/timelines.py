@@ -111,10 +111,7 @@ def clip_claims(claims: pl.LazyFrame, span: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def intervals(claims: pl.LazyFrame) -> pl.LazyFrame:
-    """Grain (situation, span between two neighbouring bounds of its claims): from, to.
-
-    A cut that comes from elsewhere is one more bound here.
-    """
+    """Grain (situation, span between two neighbouring bounds of its claims): from, to."""
     bounds = pl.concat([claims.select("situation", **{"from": bound}) for bound in ("starting_at", "ending_before")])
     followed = pl.col("situation") == pl.col("situation").shift(-1)
     return (

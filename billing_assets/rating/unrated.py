@@ -11,8 +11,8 @@ from billing_assets.rating.grain import GROUP
 def unrated(quantified: pl.LazyFrame) -> pl.LazyFrame:
     """Grain (group, unrated span): customer_id, starting_at, ending_before, reason, quantity, event_count.
 
-    `quantified` is what `quantify` returns. A span is a run of contiguous segments with one reason; one whose increments
-    net to 0 holds nothing and is left out (docs/semantics.md, Unrated usage). Reasons:
+    `quantified` is what `quantify` returns. A span is a run of contiguous segments with one reason; one whose
+    increments net to 0 holds nothing and is left out (docs/semantics.md, Unrated usage). Reasons:
 
     * no_rate: no rate of the card and no OVERWRITE holds for the hours; all of the span's usage is unrated.
     * beyond_last_tier: quantity is the excess over the last tier's size for TIERED, whose events stay billed, and

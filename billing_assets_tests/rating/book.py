@@ -117,7 +117,8 @@ class Book:
         self.rows[table].append({name: row.get(name) for name in SCHEMAS[table]})
 
     def product(self, product: str = "p", *, pricing: tuple[str, ...] = (), presentation: tuple[str, ...] = (),
-                conversion: tuple[str, Any] | None = None, rounding: tuple[str, int] | None = None) -> Book:  # fmt: skip
+                conversion: tuple[str, Any] | None = None, rounding: tuple[str, int] | None = None,
+                ) -> Book:  # fmt: skip
         operation, factor = conversion or (None, None)
         method, places = rounding or (None, None)
         self.add(

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from itertools import pairwise
 from typing import Any
 
 from billing_assets_tests.rating.book import Book, Usage
@@ -47,6 +48,7 @@ class Span:
     after: Decimal = ZERO
     events_before: int = 0
     events_after: int = 0
+    used: Decimal = ZERO
 
 
 def decide(book: Book, contract: Row, at: datetime) -> tuple[str, Row | None, Row | None]:
@@ -79,8 +81,9 @@ def spans(book: Book, contract: Row, usage: list[Usage]) -> list[Span]:
         status, rate, winner = decide(book, contract, at)
         if not found or (found[-1].status, found[-1].rate, found[-1].override) != (status, rate, winner):
             found.append(Span(at, at, status, rate, winner, running, running, events, events))
+        hour = [one for one in usage if at <= one.at < at + HOUR]
+        found[-1].used += sum((one.quantity for one in hour), ZERO)
         if status == "rated":
-            hour = [one for one in usage if at <= one.at < at + HOUR]
             running += sum((one.quantity for one in hour), ZERO)
             events += sum(one.events for one in hour)
         found[-1].end, found[-1].after, found[-1].events_after = at + HOUR, running, events
@@ -116,13 +119,12 @@ def stops(book: Book, span: Span, tiers: list[Row]) -> list[Decimal]:
         row for row in book.rows["override_tiers"]
         if span.override is not None and row["override_id"] == span.override["override_id"]
     ]  # fmt: skip
-    return sorted({row["tier_upper"] for row in tiers} | {row["range_upper"] for row in ranges} - {None} - {None})
+    return sorted(({row["tier_upper"] for row in tiers} | {row["range_upper"] for row in ranges}) - {None})
 
 
 def pieces(low: Decimal, high: Decimal, bounds: list[Decimal]) -> Iterator[tuple[Decimal, Decimal]]:
-    inner = [bound for bound in bounds if bound is not None and low < bound < high]
-    edges = [low, *sorted(inner), high]
-    yield from zip(edges, edges[1:], strict=False)
+    edges = [low, *(bound for bound in bounds if low < bound < high), high]
+    yield from pairwise(edges)
 
 
 def tier_holding(tiers: list[Row], quantity: Decimal) -> Row | None:
@@ -202,3 +204,11 @@ def reference_lines(book: Book, contract: Row, usage: list[Usage], *, always_sho
     total = rated[-1].after if rated else ZERO
     shown = [span for span in rated if always_shown or span.events_after > span.events_before]
     return [line for span in shown for line in span_lines(book, span, total, span is shown[0])]
+
+
+def reference_holds(book: Book, contract: Row, usage: list[Usage]) -> list[tuple[datetime, datetime, Decimal]]:
+    """Spans without a rate whose usage does not net to 0."""
+    return [
+        (span.start, span.end, span.used)
+        for span in spans(book, contract, usage) if span.status == "unrated" and span.used != 0
+    ]  # fmt: skip

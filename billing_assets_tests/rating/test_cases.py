@@ -106,8 +106,8 @@ class TestTiers:
 
 
 class TestVolume:
-    FIRST = [{"size": 10, "price": 5}, {"price": 4}]
-    SECOND = [{"size": 10, "price": 3}, {"price": 2}]
+    FIRST = ({"size": 10, "price": 5}, {"price": 4})
+    SECOND = ({"size": 10, "price": 3}, {"price": 2})
 
     def test_the_tier_is_that_of_the_periods_total_in_each_segments_own_table(self) -> None:
         book = january(rate_type="VOLUME", tiers=self.FIRST).rate("VOLUME", tiers=self.SECOND, starts=day(15))
@@ -129,7 +129,7 @@ class TestVolume:
 
 
 class TestFlatFees:
-    TIERS = [{"size": 10, "price": 1, "flat_fee": 2}, {"price": 1, "flat_fee": 3}]
+    TIERS = ({"size": 10, "price": 1, "flat_fee": 2}, {"price": 1, "flat_fee": 3})
 
     def fees(self, made: Bill) -> list[tuple[Any, ...]]:
         rows = made.read("is_fee", "starting_at", "tier_level", "quantity", "amount")

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing_assets_tests.rating.book import Bill, Book, Usage, bill, day, used
-from billing_assets_tests.rating.reference import reference_lines, round12
+from billing_assets_tests.rating.reference import reference_holds, reference_lines, round12
 
 HOURS = 30
-RELAXED = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+RELAXED = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 amounts = st.decimals(0, 20, places=2) | st.sampled_from([Decimal("0.000000000007"), Decimal("0.333333333333")])
 sizes = st.integers(1, 15).map(Decimal) | st.sampled_from([Decimal("0.5"), Decimal("2.25")])
@@ -66,8 +66,8 @@ def contracts(draw: st.DrawFn) -> dict[str, Any]:
         elif kind == "MULTIPLIER":
             term["multiplier"] = draw(multipliers)
         elif kind == "TIERED":
-            ranges = [{"size": size, "multiplier": draw(multipliers)} for size in draw(st.lists(sizes, min_size=1, max_size=2))]
-            term["ranges"] = ranges
+            closed = draw(st.lists(sizes, min_size=1, max_size=2))
+            term["ranges"] = [{"size": size, "multiplier": draw(multipliers)} for size in closed]
         overrides.append(term)
     quantities = st.decimals(-6, 15, places=1)
     return {
@@ -91,7 +91,7 @@ def build(terms: list[dict[str, Any]]) -> tuple[Book, list[Usage]]:
         ranking = "EXPLICIT" if term["explicit"] else "LOWEST_MULTIPLIER"
         book.contract(contract, day(1), day(1, HOURS), prioritization=ranking, products=(product,), card=contract)
         starts = [start for start, _, _ in term["rates"]]
-        for (start, price, entitled), ends in zip(term["rates"], [*starts[1:], None], strict=True):
+        for (start, price, entitled), ends in zip(term["rates"], [*starts[1:], None], strict=False):
             book.rate(**price, product=product, card=contract, starts=hour(start), ends=hour(ends), entitled=entitled)
         for override in term["overrides"]:
             dates = {"starts": hour(override["starts"]), "ends": hour(override["ends"])}
@@ -134,10 +134,26 @@ def test_the_engine_agrees_with_a_walk_through_the_hours(terms: list[dict[str, A
             for row in made.lines.iter_rows(named=True) if row["contract_id"] == contract
         )  # fmt: skip
         assert close(found) == close(expected), term
+        held = made.unrated.filter(contract_id=contract, reason="no_rate").sort("starting_at")
+        spans = held.select("starting_at", "ending_before", "quantity").rows()
+        assert spans == reference_holds(book, period, mine)
 
 
 def close(totals: dict[Any, tuple[Decimal, Decimal]]) -> dict[Any, Decimal]:
     return {key: quantity.normalize() + 0 for key, (quantity, _) in totals.items()}
+
+
+@RELAXED
+@given(st.lists(contracts(), min_size=1, max_size=12))
+def test_the_order_of_rows_changes_nothing(terms: list[dict[str, Any]]) -> None:
+    book, usage = build(terms)
+    made = bill(book, *usage)
+    for rows in book.rows.values():
+        rows.reverse()
+    book.periods_.reverse()
+    again = bill(book, *reversed(usage))
+    key = made.lines.columns
+    assert made.lines.sort(key).equals(again.lines.sort(key))
 
 
 def checked(made: Bill) -> None:
@@ -155,7 +171,7 @@ def test_every_line_is_quantity_times_unit_price(terms: list[dict[str, Any]]) ->
 @RELAXED
 @given(st.lists(st.tuples(contracts(), hours), min_size=1, max_size=12))
 def test_a_cut_at_any_hour_under_one_price_changes_no_charge(drawn: list[tuple[dict[str, Any], int]]) -> None:
-    """The same price, written as two rates that meet at some hour; prices of two decimals, so that nothing is rounded."""
+    """One price, written as two rates that meet at some hour. Roundings of lines at the 12th place may differ."""
     whole, halves = [], []
     for term, cut in drawn:
         price = {"rate_type": "FLAT", "price": Decimal(2)} if not term["rates"] else term["rates"][0][1]
@@ -163,9 +179,7 @@ def test_a_cut_at_any_hour_under_one_price_changes_no_charge(drawn: list[tuple[d
         halves.append(term | {"rates": [(-1, price, True), (cut, price, True)], "overrides": []})
     left, right = (bill(*unpack(build(terms))) for terms in (whole, halves))
     for number in range(len(drawn)):
-        mine = [
-            made.lines.filter(contract_id=f"c{number}")["amount"].sum() for made in (left, right)
-        ]  # fmt: skip
+        mine = [made.lines.filter(contract_id=f"c{number}")["amount"].sum() for made in (left, right)]
         assert abs(mine[0] - mine[1]) <= Decimal("0.00000000001")
 
 
