@@ -1,0 +1,38 @@
+"""Events become usage: metrics compile to measures, measures to hourly states, states to quantities of contracts.
+
+compile_measures(metrics)                 what is kept of each event
+hourly_states(events, measures, ...)      one scan of a day; one row per measure, reference, group, hour, ingest batch
+distinct_values(events, measures, ...)    the same for metrics that count distinct values
+candidates(states, metrics, ...)          whose usage it is: references to customers, contracts, periods, products
+cumulatives(usage, values, segments)      period-to-date quantities at the ends of segments
+dispositions(candidates, segments)        what became of every (event, metric)
+daily_usage(candidates, values, ...)      the table that analysts read
+"""
+
+from billing_assets.metering.attribution import Attribution, attribute, usage_groups
+from billing_assets.metering.cumulatives import cumulatives
+from billing_assets.metering.daily import daily_usage
+from billing_assets.metering.dispositions import disposed, equation, exceptions_by_period, listed
+from billing_assets.metering.measures import NO_METRIC, Measure, compile_measures, measure_of, promotions
+from billing_assets.metering.samples import with_samples
+from billing_assets.metering.states import distinct_values, hourly_states
+
+__all__ = [
+    "NO_METRIC",
+    "Attribution",
+    "Measure",
+    "attribute",
+    "compile_measures",
+    "cumulatives",
+    "daily_usage",
+    "disposed",
+    "distinct_values",
+    "equation",
+    "exceptions_by_period",
+    "hourly_states",
+    "listed",
+    "measure_of",
+    "promotions",
+    "usage_groups",
+    "with_samples",
+]

@@ -1,0 +1,36 @@
+"""The keys by which usage is counted, and the words for what becomes of it."""
+
+from __future__ import annotations
+
+GROUP = ("contract_id", "period_start", "product_id", "pricing_group_values", "presentation_group_values")
+"""One quantity: of a product, in a billing period of a contract, for one combination of group values."""
+
+STATE_ROW = ("measure_id", "customer_ref", "group_values", "window_start", "ingest_batch")
+"""One state; with a metric, the unit that has one disposition."""
+
+BILLED, SETTLED, LATE, ELSEWHERE = "billed", "settled", "late_usage", "elsewhere"
+UNRATED, NOT_ENTITLED, EXCLUDED = "unrated", "not_entitled", "excluded_by_usage_filter"
+NO_PRODUCT, NO_CONTRACT, UNATTRIBUTED = "no_product", "no_contract", "unattributed"
+EXCEPTION, UNMATCHED = "metric_exception", "no_metric"
+
+PRECEDENCE: tuple[str, ...] = (
+    BILLED,
+    SETTLED,
+    LATE,
+    ELSEWHERE,
+    UNRATED,
+    NOT_ENTITLED,
+    EXCLUDED,
+    NO_PRODUCT,
+    NO_CONTRACT,
+    UNATTRIBUTED,
+)
+"""Where an (event, metric) could be several things, the first holds: billed by any product is billed.
+
+settled: in a period that is final, and part of it. late_usage: in a period that is final, but accepted after it.
+elsewhere: in an open period that this computation is not about.
+"""
+
+CODE = {name: code for code, name in enumerate(PRECEDENCE)}
+NOT_OURS = (SETTLED, ELSEWHERE)
+"""Dispositions that another computation has listed or will list."""

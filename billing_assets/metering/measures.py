@@ -1,0 +1,130 @@
+"""Metrics compile to measures: what is kept by the hour, shared by all metrics that read the same thing.
+
+A measure is known by its definition, not by the metrics that use it. A new metric that needs nothing new costs nothing;
+a changed one has another measure, whose states are made for every open day (docs/semantics.md, Billable metrics).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from billing_assets.catalog.metrics import BillableMetric, CountMetric, EventMetric, KeyedMetric
+from billing_assets.catalog.values import canonical_text
+
+NO_METRIC = "no_metric"
+STATISTICS = {"SUM": "sum", "AVG": "sum", "MIN": "min", "MAX": "max", "LATEST": "last"}
+"""What each aggregation needs of the numbers of its key. COUNT needs the counts, UNIQUE the values."""
+
+ConditionOf = tuple[str, bool | None, tuple[str, ...] | None, tuple[str, ...] | None]
+"""Property, exists, in_values, not_in_values."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events count, in canonical text; None says nothing. Two metrics with equal filters read the same events."""
+
+    in_types: tuple[str, ...] | None
+    not_in_types: tuple[str, ...] | None
+    conditions: tuple[ConditionOf, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One state per hour, customer reference and combination of `group_key` (sorted names).
+
+    `kind`: "numbers" (aggregates of the numbers of `key`), "events" (counts alone), "distinct" (texts of `key`, in
+    `usage_values`), or NO_METRIC: the events that pass none of `filters`, which has one filter otherwise.
+    """
+
+    measure_id: str
+    kind: str
+    filters: tuple[EventFilter, ...]
+    key: str | None
+    group_key: tuple[str, ...]
+    statistics: tuple[str, ...]
+
+
+_Source = tuple[str, EventFilter, str | None, tuple[str, ...]]
+"""Kind, filter, key, group key: what of a measure does not depend on which statistics its metrics need."""
+
+
+def compile_measures(metrics: Iterable[BillableMetric]) -> tuple[Measure, ...]:
+    """The measures of the metrics, by id, and one for the events that match none of them."""
+    events = event_metrics(metrics)
+    needs: dict[_Source, set[str]] = {}
+    for metric in events:
+        needed = STATISTICS.get(metric.aggregation_type)
+        needs.setdefault(_source(metric), set()).update({needed} if needed else set())
+    measures = [
+        _identified(kind, (one,), key, group_key, tuple(sorted(statistics)))
+        for (kind, one, key, group_key), statistics in needs.items()
+    ]
+    filters = sorted({event_filter(metric) for metric in events}, key=repr)
+    unmatched = _identified(NO_METRIC, tuple(filters), None, (), ())
+    return tuple(sorted((*measures, unmatched), key=lambda measure: measure.measure_id))
+
+
+def measure_of(metric: EventMetric, measures: Sequence[Measure]) -> Measure:
+    """The measure that a metric reads."""
+    kind, one, key, group_key = _source(metric)
+    return next(
+        measure
+        for measure in measures
+        if (measure.kind, measure.filters, measure.key, measure.group_key) == (kind, (one,), key, group_key)
+    )
+
+
+def event_metrics(metrics: Iterable[BillableMetric]) -> tuple[EventMetric, ...]:
+    """The metrics that compile to measures; SQL and time-weighted ones do not."""
+    return tuple(metric for metric in metrics if isinstance(metric, CountMetric | KeyedMetric))
+
+
+def promotions(metrics: Iterable[BillableMetric]) -> tuple[frozenset[str], frozenset[str]]:
+    """Properties that metrics read: those whose text is needed (filters, groups, UNIQUE), and those read as numbers."""
+    texts: set[str] = set()
+    numbers: set[str] = set()
+    for metric in event_metrics(metrics):
+        texts |= {one.name for one in metric.property_filters} | {name for key in metric.group_keys for name in key}
+        if isinstance(metric, KeyedMetric):
+            (texts if metric.aggregation_type == "UNIQUE" else numbers).add(metric.aggregation_key)
+    return frozenset(texts), frozenset(numbers)
+
+
+def event_filter(metric: EventMetric) -> EventFilter:
+    """The filter of a metric in its one canonical form, whatever order it was written in."""
+    types = metric.event_type_filter
+    conditions = {
+        (one.name, one.exists, _texts(one.in_values), _texts(one.not_in_values)) for one in metric.property_filters
+    }
+    return EventFilter(
+        in_types=_texts(types.in_values) if types else None,
+        not_in_types=_texts(types.not_in_values) if types else None,
+        conditions=tuple(sorted(conditions, key=repr)),
+    )
+
+
+def _source(metric: EventMetric) -> _Source:
+    group_key = tuple(sorted({name for key in metric.group_keys for name in key}))
+    if not isinstance(metric, KeyedMetric):
+        return "events", event_filter(metric), None, group_key
+    kind = "distinct" if metric.aggregation_type == "UNIQUE" else "numbers"
+    return kind, event_filter(metric), metric.aggregation_key, group_key
+
+
+def _identified(
+    kind: str, filters: tuple[EventFilter, ...], key: str | None, group_key: tuple[str, ...], statistics: tuple[str, ...]
+) -> Measure:
+    definition: list[Any] = [
+        kind, [[one.in_types, one.not_in_types, one.conditions] for one in filters], key, group_key, statistics
+    ]  # fmt: skip
+    digest = hashlib.sha256(msgspec.json.encode(definition)).hexdigest()
+    return Measure(f"measure_{digest[:24]}", kind, filters, key, group_key, statistics)
+
+
+def _texts(values: Iterable[object] | None) -> tuple[str, ...] | None:
+    return None if values is None else tuple(sorted({canonical_text(value) for value in values}))
