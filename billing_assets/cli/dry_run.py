@@ -34,7 +34,12 @@ def stand_in(settings: Settings) -> Iterator[Settings]:
         make_dagster_home(home)
         os.environ["DAGSTER_HOME"] = str(home)
         try:
-            yield replace(settings, places=replace(settings.places, lake=str(lake)))
+            yield replace(
+                settings,
+                given_catalog=str(settings.places.catalog),
+                given_events=settings.places.events,
+                given_lake=str(lake),
+            )
         finally:
             os.environ.pop("DAGSTER_HOME")
             if before is not None:

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,14 +30,26 @@ class Format(StrEnum):
     JSON = "json"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Settings:
-    """The settings of one command; `now` is the clock unless `--now` was given."""
+    """The settings of one command; `now` is the clock unless `--now` was given.
 
-    places: Workspace
+    `given_*` are the options as given, None where they were not.
+    """
+
+    given_catalog: str | None
+    given_events: str | None
+    given_lake: str | None
     clock: datetime
     now: datetime
     format: Format
+
+    @cached_property
+    def places(self) -> Workspace:
+        """Catalog, events and lake. Raises UsageError for a billing.toml that cannot be read."""
+        from billing_assets.runs.workspace import find_workspace
+
+        return find_workspace(self.given_catalog, self.given_events, self.given_lake)
 
     @property
     def json(self) -> bool:
@@ -92,12 +105,10 @@ def resolve(
     now: str | None = None,
     output: Format = Format.TABLE,
 ) -> Settings:
-    """The settings of a command from its options. Raises UsageError for a time or a billing.toml that is none."""
-    from billing_assets.runs.workspace import find_workspace
-
+    """The settings of a command from its options. Raises UsageError for a time that is none."""
     clock = datetime.now(UTC)
     moment = clock if now is None else instant(now)
-    return Settings(find_workspace(catalog, events, lake), clock, moment, output)
+    return Settings(catalog, events, lake, clock, moment, output)
 
 
 def instant(text: str) -> datetime:

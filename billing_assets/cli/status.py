@@ -83,28 +83,20 @@ def _catalog(lake: Lake, settings: Settings) -> dict[str, Any]:
 
 
 def _batches(lake: Lake) -> list[dict[str, Any]]:
-    """The last batch of each sequence: its COMMITTED row, or its INTENT where that is all there is."""
+    """The last batch of each sequence; COMMITTED, or still the INTENT of a run that was stopped."""
     import polars as pl
 
-    last = (
-        lake.scan("batches")
-        .sort("batch_no", pl.col("state") == "INTENT", "attempt")
-        .group_by("sequence")
-        .agg(pl.col("batch_no", "attempt", "at", "by", "engine_version").last(), state=pl.col("state").sort().first(),
-             intent=pl.col("intent").drop_nulls().last(), top=pl.col("batch_no").max())
-        .sort("sequence")
-    )  # fmt: skip
-    rows = records(lake.collect(last))
-    found = []
-    for row in rows:
-        states = lake.scan("batches", pl.col("sequence") == row["sequence"], pl.col("batch_no") == row["top"])
-        seen = set(lake.collect(states.select("state"))["state"])
-        state = "COMMITTED" if "COMMITTED" in seen else "INTENT"
-        intent = json.loads(row["intent"] or "{}")
-        what = " ".join(str(intent[name]) for name in ("kind", "month") if intent.get(name))
-        kept = ("sequence", "batch_no", "at", "by", "engine_version")
-        found.append({**{name: row[name] for name in kept}, "state": state, "what": what})
-    return found
+    # Within a sequence the last row is that of the highest batch: its COMMITTED row, else its last INTENT.
+    ordered = lake.scan("batches").sort("sequence", "batch_no", pl.col("state") == "COMMITTED", "attempt")
+    last = ordered.group_by("sequence", maintain_order=True).agg(
+        pl.col("batch_no", "state", "at", "by", "engine_version").last(), pl.col("intent").drop_nulls().last()
+    )
+    return [{**row, "what": _what(row.pop("intent"))} for row in records(lake.collect(last))]
+
+
+def _what(intent: str | None) -> str:
+    content = json.loads(intent or "{}")
+    return " ".join(str(content[name]) for name in ("kind", "month") if content.get(name))
 
 
 def _files(lake: Lake, settings: Settings) -> dict[str, Any]:
