@@ -15,11 +15,13 @@ from billing_assets.columns import DECIMAL
 NUMERIC_TEXT = r"^[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 """What counts as a number in a property: ASCII, nothing around it. `5.`, ` 5`, `1_000`, `NaN` do not."""
 
+SHORTEST_PLAIN = r"^(?:0|-?[1-9][0-9]*|-?(?:0|[1-9][0-9]*)\.[0-9]*[1-9])$"
+"""Numbers that are their own shortest plain form."""
+
 MAX_DIGITS = 400
 """Digits kept on either side of the point, enough for every IEEE double; a longer JSON number is refused."""
 
-_HELD_BY_DECIMAL = r"^-?[0-9]{1,26}(?:\.[0-9]{1,12})?$"
-_SHORTEST = r"^(?:0|-?[1-9][0-9]*|-?(?:0|[1-9][0-9]*)\.[0-9]*[1-9])$"
+_HELD_BY_DECIMAL = r"-?[0-9]{1,26}(?:\.[0-9]{1,12})?"
 _ZEROS = "0" * 128
 _PARTS = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?")
 _MAX_EXPONENT_DIGITS = 9
@@ -31,8 +33,11 @@ def number(text: pl.Expr) -> pl.Expr:
     Null for anything but `NUMERIC_TEXT`, more than 12 decimal places or more than 26 integer digits, where leading and
     trailing zeros do not count. A null here is a metric exception, never a zero.
     """
-    plain = shortest_plain(pl.when(text.str.contains(NUMERIC_TEXT)).then(text))
-    return pl.when(plain.str.contains(_HELD_BY_DECIMAL)).then(plain).cast(DECIMAL, strict=False)
+    # Most numbers are cast as they are. The rest is brought to its shortest form, in a column that is null but for it.
+    is_held = text.str.contains(f"^{_HELD_BY_DECIMAL}$")
+    other = pl.when(~is_held & text.str.contains(NUMERIC_TEXT)).then(text)
+    held = pl.when(is_held).then(text).otherwise(shortest_plain(other).str.extract(f"^({_HELD_BY_DECIMAL})$", 1))
+    return held.cast(DECIMAL, strict=False)
 
 
 def shortest_plain(text: pl.Expr) -> pl.Expr:
@@ -41,7 +46,7 @@ def shortest_plain(text: pl.Expr) -> pl.Expr:
     Null where an exponent would need more than 128 zeros, which no `DECIMAL` holds.
     """
     # Most numbers are short already. The rest is computed on a column that is null but for them.
-    is_short = text.str.contains(_SHORTEST)
+    is_short = text.str.contains(SHORTEST_PLAIN)
     other = pl.when(~is_short).then(text)
     exponential = pl.when(other.str.contains("[eE]")).then(other)
     written_out = pl.when(exponential.is_null()).then(other).otherwise(_without_exponent(exponential))

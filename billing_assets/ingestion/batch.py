@@ -13,9 +13,9 @@ from billing_assets.ingestion.dedupe import (
     seen_before,
     sharing_an_id,
 )
+from billing_assets.ingestion.properties import property_text
 from billing_assets.ingestion.windows import Windows
 from billing_assets.numerals import number
-from billing_assets.ingestion.properties import property_text
 
 DUPLICATE = "duplicate"
 EVENT_ORDER = ("event_date", "customer_ref", "timestamp", "transaction_id")

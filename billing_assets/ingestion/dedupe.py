@@ -9,8 +9,8 @@ from __future__ import annotations
 import polars as pl
 
 from billing_assets.columns import TIMESTAMP
-from billing_assets.ingestion.windows import Windows
 from billing_assets.ingestion.properties import json_string
+from billing_assets.ingestion.windows import Windows
 
 HISTORY = pl.Schema(
     {

@@ -23,9 +23,9 @@ from billing_assets.ingestion.dialects import (
     wrong_type,
     wrong_version,
 )
+from billing_assets.ingestion.properties import EMPTY
 from billing_assets.ingestion.reasons import Reason
 from billing_assets.numerals import MAX_DIGITS, plain_decimal
-from billing_assets.ingestion.properties import EMPTY
 
 MAX_SHOWN = 40
 

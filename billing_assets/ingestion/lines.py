@@ -58,7 +58,7 @@ def _read_shape(lines: pl.DataFrame, shape: Shape) -> pl.DataFrame:
         "source_line",
         "raw",
         *(_unquoted(pl.col(column_of(place))).alias(field) for place, field in zip(sent, FIELDS, strict=False)),
-        properties=canonical_object(members),
+        properties=canonical_object(values, members),
         is_event=pl.all_horizontal(
             *(pl.col(column_of(place)).str.starts_with('"') for place in sent),
             *(pl.col(column_of(place)) == f'"{VERSION}"' for place in versions),

@@ -6,8 +6,8 @@ import polars as pl
 
 from billing_assets.ingestion.dialects import repeated_key
 from billing_assets.ingestion.exact import read_properties
-from billing_assets.ingestion.shapes import Shape, canonical_object, frequent_shapes, placed_values, shape_of
 from billing_assets.ingestion.properties import EMPTY
+from billing_assets.ingestion.shapes import Shape, canonical_object, frequent_shapes, placed_values, shape_of
 
 _READ = {"row": pl.UInt32, "properties": pl.String, "reason": pl.String, "detail": pl.String}
 
@@ -30,7 +30,7 @@ def _is_flat(shape: Shape) -> bool:
 def _read_shape(texts: pl.DataFrame, shape: Shape) -> pl.DataFrame:
     members = list(shape.plain.items())
     values = placed_values(texts, "text", [place for _, place in members])
-    return values.select("row", properties=canonical_object(members))
+    return values.select("row", properties=canonical_object(values, members))
 
 
 def _read_exactly(texts: pl.DataFrame) -> pl.DataFrame:

@@ -29,8 +29,13 @@ def framed(readings: Sequence[Reading]) -> pl.DataFrame:
 
 
 def cut_raw(text: pl.Expr) -> pl.Expr:
-    """`text` cut to `RAW_BYTES` of UTF-8, at a character's end."""
-    long = pl.when(text.str.len_bytes() > RAW_BYTES).then(text.cast(pl.Binary))
-    # A character has at most four bytes, so one of four cuts ends a character.
-    cuts = [long.bin.slice(0, RAW_BYTES - spare).cast(pl.String, strict=False) for spare in range(4)]
-    return pl.when(long.is_null()).then(text).otherwise(pl.coalesce(cuts))
+    """`text` cut to `RAW_BYTES` of UTF-8, before a character that would not fit as a whole."""
+    is_long = text.str.len_bytes() > RAW_BYTES
+    content = pl.when(is_long).then(text.cast(pl.Binary))
+    # A character has at most four bytes, and all but its first are continuation bytes.
+    length = pl.lit(RAW_BYTES - 3)
+    for spare in (2, 1, 0):
+        next_byte = content.bin.slice(RAW_BYTES - spare, 1)
+        continues = (next_byte >= b"\x80") & (next_byte < b"\xc0")
+        length = pl.when(continues).then(length).otherwise(pl.lit(RAW_BYTES - spare))
+    return pl.when(is_long).then(content.bin.slice(0, length).cast(pl.String)).otherwise(text)

@@ -21,8 +21,8 @@ from itertools import count
 
 import polars as pl
 
-from billing_assets.numerals import shortest_plain
 from billing_assets.ingestion.properties import EMPTY
+from billing_assets.numerals import SHORTEST_PLAIN, shortest_plain
 
 MARK = "\x01"
 """In place of a value. No valid line contains it, and lines that do are read by `exact`."""
@@ -114,19 +114,28 @@ def _placed(parsed: Sequence[tuple[str, Sequence[tuple[str, None]] | None]]) -> 
     )
 
 
-def canonical_object(members: Sequence[tuple[str, Place]]) -> pl.Expr:
-    """Canonical JSON text of a flat object with these members, from their `placed_values`; the keys differ."""
+def canonical_object(values: pl.DataFrame, members: Sequence[tuple[str, Place]]) -> pl.Expr:
+    """Canonical JSON text of a flat object with these members of `placed_values`; their keys differ."""
     if not members:
         return pl.lit(EMPTY)
-    texts = [_member(key, pl.col(column_of(place))) for key, place in sorted(members)]
+    texts = [_member(key, values.get_column(column_of(place))) for key, place in sorted(members)]
     joined = pl.concat_str(texts, separator=",", ignore_nulls=True)
     return pl.concat_str(pl.lit("{"), joined, pl.lit("}"))
 
 
-def _member(key: str, value: pl.Expr) -> pl.Expr:
+def _member(key: str, values: pl.Series) -> pl.Expr:
+    """`"key":"text"`, null of null. What a column does not hold is not computed, and most need little."""
+    value = pl.col(values.name)
+    is_string = values.str.starts_with('"')
+    bare = value if (is_string | values.str.contains(SHORTEST_PLAIN)).all() else _text_of_bare(value)
+    quoted = pl.concat_str(pl.lit('"'), bare, pl.lit('"'))
     # A string goes over as it is written: without an escape, its JSON text is canonical already.
+    text = value if is_string.all() else pl.when(is_string).then(value).otherwise(quoted)
+    return pl.concat_str(pl.lit(json.dumps(key, ensure_ascii=False) + ":"), text)
+
+
+def _text_of_bare(value: pl.Expr) -> pl.Expr:
+    """A number in its shortest plain form, or a boolean; null of null."""
     numeric = pl.when(value.str.contains("^[-0-9]")).then(value)
     boolean = pl.when(value.is_in(["true", "false"])).then(value)
-    bare = pl.concat_str(pl.lit('"'), pl.coalesce(shortest_plain(numeric), boolean), pl.lit('"'))
-    text = pl.when(value.str.starts_with('"')).then(value).otherwise(bare)
-    return pl.concat_str(pl.lit(json.dumps(key, ensure_ascii=False) + ":"), text)
+    return pl.coalesce(shortest_plain(numeric), boolean)

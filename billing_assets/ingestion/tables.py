@@ -15,10 +15,10 @@ from polars.datatypes import DataTypeClass
 
 from billing_assets.ingestion.cells import TEXTS, canonical_cell, cell_reason, kind
 from billing_assets.ingestion.dialects import PLAIN, missing, wrong_type
+from billing_assets.ingestion.properties import EMPTY, json_string
 from billing_assets.ingestion.property_texts import read_property_texts
 from billing_assets.ingestion.readings import FIELDS, READINGS
 from billing_assets.ingestion.reasons import Reason
-from billing_assets.ingestion.properties import EMPTY, json_string
 
 PREFIX = f"{PLAIN.properties}."
 INTERNAL = ("source_line", "raw", "reason", "detail")

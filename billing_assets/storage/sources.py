@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, UnknownConfigurationKeyError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from billing_assets.errors import BillingError
@@ -99,7 +99,9 @@ class EventSource:
             objects = [entry for batch in self._store.list() for entry in batch]
         except BaseError as error:
             raise SourceError(f"{self.root}: cannot list the event files: {_first_line(error)}") from error
-        seen = {entry["path"]: entry for entry in objects if not is_ignored(entry["path"])}
+        # An empty object without an extension is how some tools write a folder to an object store.
+        files = [entry for entry in objects if entry["size"] or "." in PurePosixPath(entry["path"]).name]
+        seen = {entry["path"]: entry for entry in files if not is_ignored(entry["path"])}
         formats = {name: format_of(name) for name in sorted(seen)}
         return Listing(
             tuple(_source_file(seen[name], *found) for name, found in formats.items() if found is not None),
@@ -168,11 +170,26 @@ def _open_store(root: str, options: Mapping[str, str]) -> ObjectStore:
         return LocalStore(path)
     lowered = {key.lower(): value for key, value in options.items()}
     allow_http = lowered.pop("aws_allow_http", lowered.pop("allow_http", "false")).lower() == "true"
-    config: Any = lowered
     try:
-        return from_url(root, config=config, client_options={"allow_http": allow_http})
+        return _from_url(root, {key: lowered[key] for key in lowered if _is_understood(root, key)}, allow_http)
     except (BaseError, ValueError) as error:
         raise SourceError(f"{root}: cannot open the event files: {_first_line(error)}") from error
+
+
+def _is_understood(root: str, key: str) -> bool:
+    """Whether the store knows an option; others stand in the same environment for other programs."""
+    try:
+        _from_url(root, {key: ""}, False)
+    except UnknownConfigurationKeyError:
+        return False
+    except (BaseError, ValueError):
+        return True
+    return True
+
+
+def _from_url(root: str, options: dict[str, str], allow_http: bool) -> ObjectStore:
+    config: Any = options
+    return from_url(root, config=config, client_options={"allow_http": allow_http})
 
 
 def _source_file(entry: Mapping[str, Any], found: Format, compression: Compression) -> SourceFile:
