@@ -6,7 +6,7 @@ every open period.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -60,9 +60,15 @@ class Terms:
 
 
 def attribute(
-    states: pl.LazyFrame, values: pl.LazyFrame, terms: Terms, frames: CatalogFrames, periods: pl.LazyFrame, now: datetime
+    states: pl.LazyFrame,
+    values: pl.LazyFrame,
+    terms: Terms,
+    frames: CatalogFrames,
+    periods: pl.LazyFrame,
+    now: datetime,
+    hold: Callable[[pl.LazyFrame], pl.LazyFrame],
 ) -> Attribution:
-    """Attribute the hours that have begun by `now`.
+    """Attribute the hours that have begun by `now`. `hold` computes a frame once that is read many times.
 
     `periods` has every billing period that has started: contract_id, period_start, period_end, `is_billed` (this
     computation is about it) and `events_through` (not null: final, with the last ingest batch that it has seen).
@@ -70,10 +76,10 @@ def attribute(
     begun = pl.col("window_start") <= pl.lit(now, dtype=TIMESTAMP)
     metrics = metric_frame(terms.metrics)
     taken = takers(metrics, frames)
-    routed = states.filter(begun).pipe(_route, taken, frames, periods)
+    routed = hold(states.filter(begun).pipe(_route, taken, frames, periods))
     if terms.has_filters:
         routed = _filtered(routed, frames.usage_filters, terms.metrics)
-    candidates = routed.with_columns(code=_code(terms.has_filters))
+    candidates = hold(routed.with_columns(code=_code(terms.has_filters)))
     combinations = states.select("measure_id", "group_values").unique()
     groups = group_map(combinations, terms)
     usage = _of_products(candidates, groups)

@@ -1,4 +1,4 @@
-"""The catalog as dimensions, for those who query the lake. Grain of each: its id (or key) and catalog_version."""
+"""The catalog as dimensions, for those who query the lake; the columns are those of `catalog.dimension_frames`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ class Customers(Dimension):
 
     customer_id: str = required("Customer")
     name: str = optional("Name")
-    customer_position: int = optional("Position in the catalog")
-    bill_to: str = optional("Name, address, tax ids and email, JSON")
+    email: str = optional("Where invoices go")
+    address: str = optional("Address, JSON")
+    tax_ids: str = optional("Tax ids, JSON")
 
 
 class CustomerAliases(Dimension):
@@ -35,8 +36,8 @@ class Products(Dimension):
     name: str = required("Name")
     product_type: str = required("USAGE, FIXED, SUBSCRIPTION, COMPOSITE, PRO_SERVICE")
     billable_metric_id: str = optional("Metric of a USAGE product")
-    pricing_group_key: str = optional("Names as a JSON array")
-    presentation_group_key: str = optional("Names as a JSON array")
+    pricing_keys: str = optional("Names of the pricing key as a JSON array")
+    presentation_keys: str = optional("Names of the presentation key as a JSON array")
     tags: str = optional("Tags as a JSON array")
     conversion_factor: Decimal12 = optional("Factor of the quantity conversion")
     conversion_operation: str = optional("MULTIPLY or DIVIDE")
@@ -53,8 +54,10 @@ class BillableMetrics(Dimension):
     name: str = optional("Name")
     aggregation_type: str = required("COUNT, SUM, MAX, MIN, LATEST, UNIQUE, AVG, ...")
     aggregation_key: str = optional("Property that is aggregated")
+    event_type_filter: str = optional("Types of event, JSON")
+    property_filters: str = optional("Conditions on properties, JSON")
     group_keys: str = optional("Group keys as a JSON array of arrays")
-    definition: str = required("The metric as written in the catalog, JSON")
+    sql: str = optional("Query of an SQL metric")
 
 
 class RateCards(Dimension):
@@ -72,29 +75,35 @@ class Rates(Dimension):
     rate_id: str = required("Stable, readable id of the rate row")
     rate_card_id: str = required("Rate card")
     product_id: str = required("Product")
-    pricing_group_values: str = required("Pricing group as canonical JSON")
+    pricing_group_values: str = optional("Pricing group as canonical JSON")
+    billing_frequency: str = optional("Of a subscription's rate")
     starting_at: Timestamp = required("First instant")
     ending_before: Timestamp = optional("End, exclusive, resolved by the next rate of the key; null where open")
     entitled: bool = required("False: usage is neither priced nor shown")
     rate_type: str = required("FLAT, TIERED, VOLUME, PACKAGE, PERCENTAGE, ...")
     price: Decimal12 = optional("Price of a unit or package; null for tiers")
-    definition: str = required("The rate as written in the catalog, JSON")
+    price_json: str = optional("The whole price as written, JSON")
+    minimum: Decimal12 = optional("Minimum of a full period")
+    maximum: Decimal12 = optional("Maximum of a full period")
 
 
 class Contracts(Dimension):
     """Contracts. Grain: (contract_id, catalog_version)."""
 
     contract_id: str = required("Contract")
+    name: str = optional("Name")
     customer_id: str = required("Customer")
     rate_card_id: str = optional("Rate card, aliases resolved")
     currency: str = optional("ISO 4217 code of the card")
     starting_at: Timestamp = required("First instant")
     ending_before: Timestamp = optional("End, exclusive; null where open")
-    billing_frequency: str = optional("WEEKLY, MONTHLY, QUARTERLY, SEMI_ANNUAL, ANNUAL")
-    anchor_at: Timestamp = optional("Instant that billing periods are counted from")
+    frequency: str = optional("WEEKLY, MONTHLY, QUARTERLY, SEMI_ANNUAL, ANNUAL")
+    period_anchor: str = optional("What billing periods are counted from")
     net_payment_terms_days: int = optional("Days from issue to due")
-    contract_position: int = optional("Position in the catalog")
-    definition: str = required("The contract as written in the catalog, JSON")
+    late_usage: str = optional("What happens to usage that arrives after its invoice is final")
+    skip_zero_invoices: bool = optional("True: no invoice over nothing")
+    usage_filter: str = optional("Usage filters with their dates, JSON")
+    billing_provider: str = optional("Passed through")
 
 
 class Overrides(Dimension):
@@ -102,35 +111,52 @@ class Overrides(Dimension):
 
     override_id: str = required("Override")
     contract_id: str = required("Contract")
-    starting_at: Timestamp = required("First instant")
-    ending_before: Timestamp = optional("End, exclusive; null where open")
     override_type: str = optional("OVERWRITE, MULTIPLIER, TIERED; null where only entitlement changes")
+    starting_at: Timestamp = optional("First instant")
+    ending_before: Timestamp = optional("End, exclusive; null where open")
     multiplier: Decimal12 = optional("Multiplier")
-    priority: int = optional("Priority of an EXPLICIT contract")
+    rate_type: str = optional("Of an OVERWRITE's price")
+    price: Decimal12 = optional("Of an OVERWRITE's price")
+    price_json: str = optional("An OVERWRITE's whole price as written, JSON")
     entitled: bool = optional("Entitlement; null where it does not say")
-    definition: str = required("The override as written in the catalog, JSON")
+    priority: int = optional("Priority in an EXPLICIT contract")
+    target: str = optional("LIST_RATE or COMMIT_RATE")
+    override_specifiers: str = optional("What it applies to, JSON")
+    applicable_product_tags: str = optional("Tags, JSON")
+    tiers: str = optional("Ranges of a TIERED override, JSON")
 
 
 class Commits(Dimension):
-    """Commits and credits, recurring ones as written. Grain: (balance_id, catalog_version)."""
+    """Commits and credits, recurring ones as written. Grain: (commit_id, catalog_version)."""
 
-    balance_id: str = required("Id of the commit or credit")
-    balance_type: str = required("PREPAID, POSTPAID, CREDIT")
+    commit_id: str = required("Commit or credit")
+    commit_type: str = required("PREPAID, POSTPAID, CREDIT")
     is_recurring: bool = required("True where each recurrence is a balance of its own")
     customer_id: str = optional("Customer")
     contract_id: str = optional("Contract; null at customer level")
     product_id: str = optional("Product that it is sold as")
-    priority: int = optional("Drawdown priority")
-    definition: str = required("As written in the catalog, JSON")
+    name: str = optional("Name")
+    priority: Decimal12 = optional("Drawdown priority")
+    access_type: str = optional("SPEND or QUANTITY")
+    rate_type: str = optional("LIST_RATE or COMMIT_RATE")
+    access_amount: Decimal12 = optional("What can be drawn in all")
+    invoice_amount: Decimal12 = optional("What is charged for it in all")
+    starting_at: Timestamp = optional("First access")
+    ending_before: Timestamp = optional("End of the last access, exclusive")
+    terms: str = optional("As written, JSON")
 
 
 class Subscriptions(Dimension):
     """Subscriptions. Grain: (subscription_id, catalog_version)."""
 
     subscription_id: str = required("Subscription")
+    customer_id: str = optional("Customer")
     contract_id: str = required("Contract")
     product_id: str = required("Product")
     billing_frequency: str = required("WEEKLY, MONTHLY, QUARTERLY, SEMI_ANNUAL, ANNUAL")
+    collection_schedule: str = optional("ADVANCE or ARREARS")
+    quantity_management_mode: str = optional("QUANTITY_ONLY or SEAT_BASED")
+    initial_quantity: Decimal12 = optional("Quantity at the start")
     starting_at: Timestamp = optional("First instant")
     ending_before: Timestamp = optional("End, exclusive; null where open")
-    definition: str = required("As written in the catalog, JSON")
+    terms: str = optional("As written, JSON")

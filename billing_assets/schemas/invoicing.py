@@ -173,5 +173,6 @@ class MonthCloses(Table):
     by: str = optional("Who, or which job")
     control_totals: str = required("JSON: invoices and total per currency, ledger movements, opening, closing")
     unbilled: str = required("JSON: unbilled usage by disposition")
+    events_through: int = required("Watermark: last ingest batch seen; later usage of the month is late")
     content_hash: str = required("Hash of the month's invoices and lines")
     batch_no: int = required("Books batch that wrote the row")

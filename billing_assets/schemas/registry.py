@@ -213,7 +213,7 @@ _SPECS = (
     TableSpec("rates", dimensions.Rates, ("catalog_version", "rate_id")),
     TableSpec("contracts", dimensions.Contracts, ("catalog_version", "contract_id")),
     TableSpec("overrides", dimensions.Overrides, ("catalog_version", "override_id")),
-    TableSpec("commits", dimensions.Commits, ("catalog_version", "balance_id")),
+    TableSpec("commits", dimensions.Commits, ("catalog_version", "commit_id")),
     TableSpec("subscriptions", dimensions.Subscriptions, ("catalog_version", "subscription_id")),
 )
 

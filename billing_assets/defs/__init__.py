@@ -1,0 +1,1 @@
+"""The only part that knows Dagster: partitions, thin assets, checks, jobs, schedules, sensors."""

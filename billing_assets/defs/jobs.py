@@ -1,0 +1,106 @@
+"""Jobs, schedules and sensors: when the chain runs on its own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+from billing_assets import runs
+from billing_assets.defs.partitions import MONTH_FORMAT, Calendar
+from billing_assets.defs.resources import BillingWorkspace
+from billing_assets.defs.specs import BOOKS, DRAFTS, INGESTION, RATED
+from billing_assets.errors import BillingError
+
+RETRIES = {"dagster/max_retries": "2"}
+
+
+def ingest_job() -> Any:
+    return dg.define_asset_job(
+        "ingest_event_files",
+        selection=dg.AssetSelection.assets("catalog", *INGESTION),
+        tags=RETRIES,
+        description="New event files into the lake. Metering of the touched days follows by automation.",
+    )
+
+
+def close_job(calendar: Calendar) -> Any:
+    return dg.define_asset_job(
+        "monthly_close",
+        selection=dg.AssetSelection.assets(*RATED, *BOOKS),
+        partitions_def=calendar.months,
+        tags=RETRIES,
+        description="Rate a month, finalize what is due and not held, seal the month when nothing of it is open.",
+    )
+
+
+def drafts_job() -> Any:
+    return dg.define_asset_job(
+        "refresh_drafts", selection=dg.AssetSelection.assets(*DRAFTS), tags=RETRIES, description="Drafts as of now."
+    )
+
+
+def schedules(close: Any, drafts: Any) -> list[dg.ScheduleDefinition]:
+    @dg.schedule(
+        name="close_previous_month",
+        job=close,
+        cron_schedule="0 6 * * *",
+        execution_timezone="UTC",
+        description="Every day asks for the previous month until it is sealed.",
+    )
+    def close_previous_month(
+        context: dg.ScheduleEvaluationContext, workspace: BillingWorkspace
+    ) -> dg.RunRequest | dg.SkipReason:
+        today = context.scheduled_execution_time
+        month = (today.replace(day=1) - timedelta(days=1)).strftime(MONTH_FORMAT)
+        if month in runs.sealed_months(workspace.open_lake()):
+            return dg.SkipReason(f"{month} is sealed")
+        return dg.RunRequest(partition_key=month, run_key=f"{month} asked on {today:%Y-%m-%d}")
+
+    @dg.schedule(
+        name="finalize_due",
+        job=close,
+        cron_schedule="30 6 * * *",
+        execution_timezone="UTC",
+        description="Every day finalizes whatever is due, in whatever month (weekly and anniversary periods).",
+    )
+    def finalize_due(
+        context: dg.ScheduleEvaluationContext, workspace: BillingWorkspace
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        now = context.scheduled_execution_time
+        months = runs.due_months(workspace.open_lake(), workspace.load_catalog(), now)
+        if not months:
+            return dg.SkipReason("nothing is due")
+        return [dg.RunRequest(partition_key=month, run_key=f"{month} due on {now:%Y-%m-%d}") for month in months]
+
+    refresh = dg.ScheduleDefinition(
+        name="refresh_drafts_hourly", job=drafts, cron_schedule="15 * * * *", execution_timezone="UTC"
+    )
+    return [close_previous_month, finalize_due, refresh]
+
+
+def file_sensor(job: Any) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="new_event_files",
+        job=job,
+        minimum_interval_seconds=60,
+        description="Asks for an ingestion when a file appears or changes in the events directory.",
+    )
+    def new_event_files(
+        context: dg.SensorEvaluationContext, workspace: BillingWorkspace
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        try:
+            files = runs.new_files(workspace.open_lake(), workspace.open_source())
+        except BillingError as error:
+            yield dg.SkipReason(str(error))
+            return
+        if not files:
+            yield dg.SkipReason("no new event file")
+            return
+        listing = "\n".join(f"{file.name} {file.size} {file.modified.isoformat()}" for file in files)
+        yield dg.RunRequest(run_key=hashlib.sha256(listing.encode()).hexdigest()[:16])
+
+    return new_event_files

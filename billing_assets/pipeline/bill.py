@@ -1,0 +1,108 @@
+"""An invoice is a pure function of (events, catalog, actions, now): this is the function, for everybody who bills."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from billing_assets import metering, rating
+from billing_assets.catalog import Catalog, CatalogFrames
+from billing_assets.invoicing.drafts import HoldPolicy, draft_invoices
+from billing_assets.invoicing.headers import usage_invoices
+from billing_assets.invoicing.lines import line_items
+from billing_assets.metering.attribution import Terms
+
+
+Hold = Callable[[pl.LazyFrame], pl.LazyFrame]
+"""Compute a frame once and give it back to be read many times. What is held is chosen here; where it is held is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What one computation depends on. Frames hold the rows up to the computation's watermarks, and no others.
+
+    periods: every billing period that has started, with PERIOD columns of its contract, `close_month`, `is_billed` (to
+    be computed now) and `events_through` (not null where it is final). month: the close month that is computed; None:
+    every open period. states and values reach back to the start of the first billed period and of the month.
+    """
+
+    catalog: Catalog
+    frames: CatalogFrames
+    periods: pl.LazyFrame
+    states: pl.LazyFrame
+    values: pl.LazyFrame
+    events: pl.LazyFrame
+    sealed_months: tuple[str, ...]
+    month: str | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """Everything that follows from Inputs. rated_lines are before commits and credits; invoices are drafts.
+
+    unrated holds invoices; unbilled lists what is not billed; equation is accepted = billed + listed by metric and day.
+    """
+
+    rated_lines: pl.LazyFrame
+    unrated: pl.LazyFrame
+    invoices: pl.LazyFrame
+    line_items: pl.LazyFrame
+    usage: pl.LazyFrame
+    unbilled: pl.LazyFrame
+    equation: pl.LazyFrame
+
+    def frames(self) -> Mapping[str, pl.LazyFrame]:
+        """All of them by name, to be collected in one execution."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def bill(given: Inputs, hold: Hold) -> Bill:
+    """Compute the open periods of `given` as of its `now`.
+
+    Frames that several outputs need are held, so that the whole stays a chain of plans of moderate size.
+    """
+    metrics, frames = given.catalog.billable_metrics, given.frames
+    attributed = attribution(given, hold)
+    billed = given.periods.filter("is_billed")
+
+    groups = hold(pl.concat([metering.usage_groups(attributed.usage), rating.standing_groups(billed, frames)]).unique())
+    segments = hold(rating.segments(groups, billed, frames))
+    cumulatives = metering.cumulatives(attributed.usage, attributed.values, segments, metrics, frames.products)
+    quantified = hold(rating.quantify(hold(cumulatives), frames))
+    limits = hold(rating.limits(groups, billed, frames))
+    lines = hold(rating.adjust(hold(rating.rate(quantified, frames)), limits, frames))
+    unrated = hold(rating.unrated(quantified))
+
+    headers = hold(usage_invoices(billed, frames.customers, given.catalog.settings.grace_period))
+    items = hold(line_items(lines, headers))
+    exceptions = metering.exceptions_by_period(attributed.candidates)
+    drafts = hold(draft_invoices(headers, items, unrated, exceptions, given.sealed_months, hold_policy(given.catalog)))
+
+    outcome = hold(metering.disposed(attributed.candidates, attributed.usage, quantified))
+    listed = hold(metering.listed(outcome, given.states, metrics, given.month))
+    return Bill(
+        rated_lines=lines,
+        unrated=unrated,
+        invoices=drafts,
+        line_items=items.join(drafts.select("invoice_id"), on="invoice_id", how="semi"),
+        usage=metering.daily_usage(attributed.candidates, attributed.values, metrics),
+        unbilled=metering.with_samples(listed, given.events, metrics),
+        equation=metering.equation(outcome, given.states, metrics, given.now),
+    )
+
+
+def attribution(given: Inputs, hold: Hold) -> metering.Attribution:
+    """Whose usage it is, held."""
+    filtered = any(contract.usage_filter for contract in given.catalog.contracts)
+    terms = Terms(given.catalog.billable_metrics, given.catalog.products, filtered)
+    found = metering.attribute(given.states, given.values, terms, given.frames, given.periods, given.now, hold)
+    return metering.Attribution(found.candidates, hold(found.usage), hold(found.values))
+
+
+def hold_policy(catalog: Catalog) -> HoldPolicy:
+    settings = catalog.settings
+    return HoldPolicy(settings.hold_negative_total, settings.hold_total_over)

@@ -1,0 +1,209 @@
+"""A batch of the books: what is due becomes final, and a month of which nothing is open is sealed, all of it or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from billing_assets import __version__
+from billing_assets.catalog import Catalog, resolve
+from billing_assets.columns import TIMESTAMP
+from billing_assets.errors import InvariantBreach
+from billing_assets.invoicing.drafts import NOT_HELD
+from billing_assets.invoicing.finalize import Watermarks, due, events_of, numbered, stamped
+from billing_assets.pipeline import bill
+from billing_assets.reconcile import gate
+from billing_assets.runs import batches
+from billing_assets.runs.billing import as_table, totals
+from billing_assets.runs.catalogs import recorded_catalog
+from billing_assets.runs.inputs import holding, inputs, sealed_months, started_periods
+from billing_assets.runs.reports import FinalizeReport
+from billing_assets.runs.seals import months_between, months_to_seal, seals
+from billing_assets.schemas import TABLES
+from billing_assets.storage.lake import Lake
+
+SEQUENCE = "books"
+TOP_CUSTOMERS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What one batch will write, the month's drafts that it was chosen from, and what its gates found."""
+
+    rows: Mapping[str, pl.DataFrame]
+    drafts: pl.DataFrame
+    discrepancies: Mapping[str, pl.DataFrame]
+
+    @property
+    def is_empty(self) -> bool:
+        return self.rows["invoices"].is_empty() and self.rows["month_closes"].is_empty()
+
+
+def finalize(lake: Lake, catalog: Catalog, month: str, now: datetime, by: str) -> FinalizeReport:
+    """One batch: finalize what is due and not held of `month`, and seal every month up to it that nothing is open of.
+
+    Raises InvariantBreach, before the first table is touched, if a gate finds a discrepancy; the rows that break it are
+    in `check_failures` then. A batch that was killed earlier is finished first, from its own intent.
+    """
+    proposed: dict[int, Books] = {}
+
+    def propose(batch_no: int) -> dict[str, Any] | None:
+        marks = watermarks(lake, catalog, now, batch_no)
+        proposed[batch_no] = books_of(lake, catalog, marks, month, by)
+        return None if proposed[batch_no].is_empty else {"kind": "close", "month": month, "by": by, **encoded(marks)}
+
+    def finish(batch: batches.Batch) -> None:
+        own = None if batch.is_resumed else proposed.get(batch.batch_no)
+        write(batch, own or resumed(lake, batch), now)
+
+    batch = batches.run(lake, SEQUENCE, propose, finish, clock=lambda: now, by=by)
+    return report(month, None if batch is None else batch.batch_no, proposed[max(proposed)], now)
+
+
+def watermarks(lake: Lake, catalog: Catalog, now: datetime, batch_no: int) -> Watermarks:
+    """What a batch that is opened now depends on."""
+    return Watermarks(
+        events_through=lake.committed("ingest"),
+        ledger_through=batch_no - 1,
+        actions_through=0,
+        catalog_version=catalog.version,
+        computed_as_of=now,
+        engine_version=__version__,
+    )
+
+
+def encoded(marks: Watermarks) -> dict[str, Any]:
+    """Watermarks as an intent keeps them."""
+    return {
+        "now": marks.computed_as_of,
+        "events_through": marks.events_through,
+        "ledger_through": marks.ledger_through,
+        "actions_through": marks.actions_through,
+        "catalog_version": marks.catalog_version,
+        "engine_version": marks.engine_version,
+        "shards": 1,
+    }
+
+
+def resumed(lake: Lake, batch: batches.Batch) -> Books:
+    """The books of a batch that another process opened, from its intent alone."""
+    intent = batch.intent
+    catalog = recorded_catalog(lake, intent["catalog_version"])
+    if catalog is None:
+        raise InvariantBreach(
+            f"batch {batch.batch_no} of {SEQUENCE} names catalog {intent['catalog_version']}, which the table "
+            "catalog_versions does not have"
+        )
+    marks = Watermarks(
+        events_through=intent["events_through"],
+        ledger_through=intent["ledger_through"],
+        actions_through=intent["actions_through"],
+        catalog_version=intent["catalog_version"],
+        computed_as_of=datetime.fromisoformat(intent["now"]),
+        engine_version=intent["engine_version"],
+    )
+    return books_of(lake, catalog, marks, intent["month"], intent["by"])
+
+
+def books_of(lake: Lake, catalog: Catalog, marks: Watermarks, month: str, by: str) -> Books:
+    """Compute a batch: a pure function of its watermarks and of the batches before it."""
+    taken = lake.scan("invoices", through={"batch_no": marks.ledger_through})
+    billed = bill(inputs(lake, catalog, marks.computed_as_of, month, marks), holding(lake))
+    settings = catalog.settings
+    last_numbers = taken.group_by("issuing_entity", "number_series").agg(pl.col("number_sequence").max())
+    final = due(billed.invoices, marks.computed_as_of, month)
+    final = numbered(final, last_numbers, settings.issuing_entity, settings.invoice_number_format)
+    found = lake.collect_all(
+        {
+            "drafts": billed.invoices,
+            "invoices": stamped(final, marks),
+            "line_items": billed.line_items,
+            "equation": billed.equation,
+        }
+    )
+    invoices = found["invoices"]
+    items = found["line_items"].join(invoices.select("invoice_id"), on="invoice_id", how="semi")
+    sealed = months_to_seal(lake, catalog, marks, invoices, found["drafts"], month)
+    events = events_of(invoices.lazy(), "FINALIZED", marks.computed_as_of, by)
+    rows = {
+        "line_items": items,
+        "ledger_entries": TABLES["ledger_entries"].empty().drop("batch_no").collect(),
+        "invoice_events": events.collect(),
+        "invoices": invoices,
+        "month_closes": seals(lake, marks, sealed, invoices, by),
+    }
+    checks = gate(invoices.lazy(), items.lazy(), taken, found["equation"].lazy())
+    return Books(rows, found["drafts"], lake.collect_all(checks))
+
+
+def write(batch: batches.Batch, books: Books, now: datetime) -> None:
+    """The gates, then every table of the batch in order, then its commit."""
+    refuse_discrepancies(batch, books, now)
+    for table in batch.tables:
+        frame = books.rows[table].with_columns(batch_no=pl.lit(batch.batch_no, dtype=pl.Int64))
+        batch.write(table, as_table(table, frame.lazy()).collect())
+    batch.commit({"finalized": books.rows["invoices"].height, "sealed": books.rows["month_closes"].height})
+
+
+def refuse_discrepancies(batch: batches.Batch, books: Books, now: datetime) -> None:
+    """Raise InvariantBreach for anything that would make a final row wrong, with its rows in `check_failures`."""
+    broken = {name: rows for name, rows in books.discrepancies.items() if not rows.is_empty()}
+    if not broken:
+        return
+    failures = pl.DataFrame(
+        [
+            {"check": name, "at": now, "batch_no": batch.batch_no, "discrepancies": rows.write_json()}
+            for name, rows in broken.items()
+        ],
+        schema_overrides={"at": TIMESTAMP},
+    )
+    earlier = batch.lake.scan("check_failures").filter(pl.col("batch_no") != batch.batch_no)
+    batch.lake.overwrite("check_failures", batch.lake.collect(pl.concat([earlier, failures.lazy()], how="diagonal")))
+    counts = ", ".join(f"{name} ({rows.height} row(s))" for name, rows in broken.items())
+    raise InvariantBreach(
+        f"nothing was finalized: {counts} failed before batch {batch.batch_no}; the rows are in table check_failures"
+    )
+
+
+def report(month: str, batch_no: int | None, books: Books, now: datetime) -> FinalizeReport:
+    """What a person wants to know of the batch."""
+    invoices = books.rows["invoices"]
+    others = books.drafts.join(invoices.select("invoice_id"), on="invoice_id", how="anti")
+    is_due = pl.col("issued_at") <= pl.lit(now, dtype=TIMESTAMP)
+    held = others.filter(is_due, pl.col("hold_reasons") != NOT_HELD)
+    shown = [
+        "invoice_id",
+        "contract_id",
+        "customer_id",
+        "period_start",
+        "period_end",
+        "currency",
+        "total",
+        "hold_reasons",
+    ]
+    return FinalizeReport(
+        month=month,
+        batch_no=batch_no,
+        finalized=totals(invoices, "invoice_type", "currency"),
+        held=held.select(shown).sort("contract_id", "period_start"),
+        not_yet_due=others.filter(~is_due).height,
+        open=others.height,
+        sealed=tuple(books.rows["month_closes"]["close_month"]),
+        top_customers=totals(invoices, "customer_id", "currency").sort("total", descending=True).head(TOP_CUSTOMERS),
+        rows={table: frame.height for table, frame in books.rows.items()},
+    )
+
+
+def due_months(lake: Lake, catalog: Catalog, now: datetime) -> tuple[str, ...]:
+    """Close months of open periods that could be finalized at `now`, and the months that only wait for their seal."""
+    settings = catalog.settings
+    open_periods = started_periods(
+        lake, resolve(catalog).contracts, settings.starting_at, now, lake.committed(SEQUENCE)
+    ).filter(pl.col("is_open"), pl.col("period_end") + pl.lit(settings.grace_period) <= pl.lit(now, dtype=TIMESTAMP))
+    due = set(lake.collect(open_periods.select("close_month").unique())["close_month"])
+    unsealed = set(months_between(settings.starting_at, now - settings.grace_period)) - set(sealed_months(lake))
+    return tuple(sorted(due | unsealed))

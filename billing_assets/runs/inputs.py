@@ -1,0 +1,88 @@
+"""What a computation reads: states and invoices up to its watermarks, for the periods that are open."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from billing_assets.catalog import Catalog, resolve
+from billing_assets.invoicing.finalize import Watermarks
+from billing_assets.periods import billing_periods, close_month
+from billing_assets.pipeline import Hold, Inputs
+from billing_assets.storage.lake import Lake
+
+
+def inputs(
+    lake: Lake, catalog: Catalog, now: datetime, month: str | None = None, marks: Watermarks | None = None
+) -> Inputs:
+    """Everything that `bill` needs for the open periods of `month` (None: of all months) as of `now`.
+
+    Without `marks` everything committed is read. Usage is read from the first open period's start on.
+    """
+    events_through = marks.events_through if marks else lake.committed("ingest")
+    books_through = marks.ledger_through if marks else lake.committed("books")
+    frames = resolve(catalog)
+    periods = lake.collect(started_periods(lake, frames.contracts, catalog.settings.starting_at, now, books_through))
+    of_month = pl.lit(value=True) if month is None else pl.col("close_month") == month
+    periods = periods.with_columns(is_billed=pl.col("is_open") & of_month)
+    first = _first_day(periods.filter("is_billed"), month, now)
+    read = {"ingest_batch": events_through}
+    return Inputs(
+        catalog=catalog,
+        frames=frames,
+        periods=periods.filter(pl.col("period_end") > first).lazy(),
+        states=lake.scan("usage_states", pl.col("usage_date") >= first.date(), through=read),
+        values=lake.scan("usage_values", pl.col("usage_date") >= first.date(), through=read),
+        events=lake.scan("events", pl.col("event_date") >= first.date(), through=read),
+        sealed_months=sealed_months(lake, books_through),
+        month=month,
+        now=now,
+    )
+
+
+def holding(lake: Lake) -> Hold:
+    """Hold a frame in memory."""
+    return lambda frame: lake.collect(frame).lazy()
+
+
+def started_periods(
+    lake: Lake, contracts: pl.LazyFrame, since: datetime, now: datetime, books_through: int
+) -> pl.LazyFrame:
+    """One row per (contract, billing period) that has started by `now`, with its close month and whether it is open.
+
+    A period is closed by its invoice, unless that is void, and where its contract skips zero invoices, by the seal of
+    its month.
+    """
+    through = {"batch_no": books_through}
+    closed = (
+        lake.scan("invoices", through=through)
+        .filter(pl.col("invoice_type") == "USAGE", pl.col("status") != "VOID")
+        .select("contract_id", "period_start", "events_through")
+    )
+    seals = lake.scan("month_closes", through=through).select("close_month", seal_through="events_through")
+    # A skipped period has no invoice to say what it has seen; the seal of its month says it.
+    seen = pl.coalesce("events_through", pl.when("skip_zero_invoices").then("seal_through"))
+    return (
+        billing_periods(contracts, since, now + timedelta(microseconds=1))
+        .with_columns(close_month=close_month(pl.col("period_end")))
+        .join(closed, on=["contract_id", "period_start"], how="left")
+        .join(seals, on="close_month", how="left")
+        .with_columns(events_through=seen)
+        .with_columns(is_open=pl.col("events_through").is_null())
+        .drop("seal_through")
+    )
+
+
+def sealed_months(lake: Lake, books_through: int | None = None) -> tuple[str, ...]:
+    """The months that are sealed, in order."""
+    through = None if books_through is None else {"batch_no": books_through}
+    months = lake.scan("month_closes", through=through).select("close_month").sort("close_month")
+    return tuple(lake.collect(months)["close_month"])
+
+
+def _first_day(billed: pl.DataFrame, month: str | None, now: datetime) -> datetime:
+    """The first instant of usage to read: of the open periods, and of the month for usage without a contract."""
+    starts = [billed["period_start"].min()] if billed.height else []
+    starts.append(datetime.strptime(month, "%Y-%m").replace(tzinfo=now.tzinfo) if month else now)
+    return min(start for start in starts if isinstance(start, datetime))

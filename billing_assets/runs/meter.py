@@ -1,0 +1,141 @@
+"""Meter days: hourly states of every (day, ingest batch, measure) that has none yet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+
+from billing_assets import metering
+from billing_assets.catalog import Catalog, resolve
+from billing_assets.runs.inputs import started_periods
+from billing_assets.runs.reports import MeterReport
+from billing_assets.storage.lake import Lake
+
+ROWS_AT_ONCE = 2_000_000
+"""States are written when this many are in memory, so that a long backfill is bounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaleDay:
+    """A day, and the ingest batches and measures of which it has no states; every pair of them is missing."""
+
+    day: date
+    batches: tuple[int, ...]
+    measures: tuple[str, ...]
+
+
+def stale_days(lake: Lake, catalog: Catalog, now: datetime) -> tuple[date, ...]:
+    """Days of open billing periods whose states are not current, in order."""
+    return tuple(sorted({stale.day for stale in stale_slices(lake, catalog, *open_days(lake, catalog, now))}))
+
+
+def open_days(lake: Lake, catalog: Catalog, now: datetime) -> tuple[date, date]:
+    """From the first day of an open period to the last day of any event."""
+    periods = started_periods(
+        lake, resolve(catalog).contracts, catalog.settings.starting_at, now, lake.committed("books")
+    )
+    first = lake.collect(periods.filter("is_open").select(pl.col("period_start").min())).item()
+    return (first or catalog.settings.starting_at).date(), date.max
+
+
+def stale_slices(lake: Lake, catalog: Catalog, first: date, last: date) -> tuple[StaleDay, ...]:
+    """What is not metered between two days, both included."""
+    measures = pl.LazyFrame(
+        {"measure_id": [one.measure_id for one in metering.compile_measures(catalog.billable_metrics)]}
+    )
+    slices = (
+        lake.scan("events", pl.col("event_date").is_between(first, last))
+        .select(usage_date="event_date", ingest_batch="ingest_batch")
+        .unique()
+        .join(measures, how="cross")
+        .join(lake.scan("metered_slices"), on=["usage_date", "ingest_batch", "measure_id"], how="anti")
+        .group_by("usage_date", "ingest_batch")
+        .agg(measures=pl.col("measure_id").sort())
+        .group_by("usage_date", "measures")
+        .agg(batches=pl.col("ingest_batch").sort())
+        .sort("usage_date", "batches")
+    )
+    return tuple(
+        StaleDay(row["usage_date"], tuple(row["batches"]), tuple(row["measures"]))
+        for row in lake.collect(slices).iter_rows(named=True)
+    )
+
+
+def meter(lake: Lake, catalog: Catalog, first: date, last: date) -> MeterReport:
+    """Write the states of what is not metered between two days. Repeating it, or half of it, changes nothing."""
+    stale = stale_slices(lake, catalog, first, last)
+    rows = 0
+    for group in _alike(stale):
+        rows += _meter_group(lake, catalog, group)
+    return MeterReport(
+        days=tuple(sorted({one.day for one in stale})),
+        states_written=rows,
+        slices=sum(len(one.batches) * len(one.measures) for one in stale),
+    )
+
+
+def _alike(stale: tuple[StaleDay, ...]) -> Iterator[list[StaleDay]]:
+    """Slices that lack the same batches and measures: one commit can write them."""
+    groups: dict[tuple[tuple[int, ...], tuple[str, ...]], list[StaleDay]] = {}
+    for one in stale:
+        groups.setdefault((one.batches, one.measures), []).append(one)
+    yield from groups.values()
+
+
+def _meter_group(lake: Lake, catalog: Catalog, group: list[StaleDay]) -> int:
+    """Meter days that lack the same batches and measures, each by one scan; written when enough are in memory."""
+    wanted = set(group[0].measures)
+    measures = tuple(one for one in metering.compile_measures(catalog.billable_metrics) if one.measure_id in wanted)
+    promoted = promoted_names(lake, group[0].batches)
+    done: list[StaleDay] = []
+    states: list[pl.DataFrame] = []
+    values: list[pl.DataFrame] = []
+    total = 0
+    for one in group:
+        events = lake.scan("events", pl.col("event_date") == one.day, pl.col("ingest_batch").is_in(one.batches))
+        found = lake.collect_all(
+            {
+                "states": metering.hourly_states(events, measures, promoted),
+                "values": metering.distinct_values(events, measures, promoted),
+            },
+        )
+        done.append(one)
+        states.append(found["states"])
+        values.append(found["values"])
+        if sum(frame.height for frame in (*states, *values)) >= ROWS_AT_ONCE or one is group[-1]:
+            total += _write(lake, done, pl.concat(states), pl.concat(values))
+            done, states, values = [], [], []
+    return total
+
+
+def _write(lake: Lake, done: list[StaleDay], states: pl.DataFrame, values: pl.DataFrame) -> int:
+    """States and values replace their slices; only then is it recorded that they are complete."""
+    one = done[0]
+    where = {
+        "usage_date": [each.day for each in done],
+        "ingest_batch": list(one.batches),
+        "measure_id": list(one.measures),
+    }
+    lake.replace_slice("usage_states", states, where)
+    lake.replace_slice("usage_values", values, where)
+    metered = (
+        pl.LazyFrame({"usage_date": where["usage_date"]})
+        .join(pl.LazyFrame({"ingest_batch": where["ingest_batch"]}), how="cross")
+        .join(pl.LazyFrame({"measure_id": where["measure_id"]}), how="cross")
+    )
+    lake.replace_slice("metered_slices", metered.collect(), where)
+    return states.height
+
+
+def promoted_names(lake: Lake, batches: tuple[int, ...]) -> frozenset[str]:
+    """Columns of `events` that every one of the batches filled; other properties are read from their JSON text."""
+    intents = lake.scan("batches").filter(
+        pl.col("sequence") == "ingest", pl.col("state") == "INTENT", pl.col("batch_no").is_in(batches)
+    )
+    last = lake.collect(intents.sort("attempt").group_by("batch_no").agg(pl.col("intent").last()))
+    promoted = [frozenset(json.loads(text)["promoted"]) for text in last["intent"]]
+    return frozenset.intersection(*promoted) if promoted else frozenset()
