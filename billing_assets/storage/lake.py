@@ -202,5 +202,5 @@ class Lake(LakeReader):
 
 def _version_of(opened: DeltaTable, label: str) -> int:
     """The version whose commit carries `label`; the current one where the log no longer tells."""
-    carrying = (commit["version"] for commit in opened.history() if commit.get(_LABEL) == label)
+    carrying = (commit["version"] for commit in opened.history(limit=100) if commit.get(_LABEL) == label)
     return int(next(carrying, opened.version()))

@@ -162,6 +162,19 @@ def test_a_token_appends_once(lake: Lake) -> None:
     assert stored(lake, "catalog_versions")["catalog_version"].to_list() == ["catalog/a", "catalog/b"]
 
 
+def test_a_checkpoint_keeps_what_the_cleaned_log_said(lake: Lake) -> None:
+    lake.append_batch("events", events(5, 1), "ingest", 1)
+    lake.append_once("events", events(1, 2), "other")
+    table = lake.open("events")
+    assert table is not None
+    table.create_checkpoint()
+    for entry in (Path(lake.uri("events")) / "_delta_log").glob("*.json"):
+        entry.unlink()
+    assert lake.transaction("events", "ingest/0") == 1
+    lake.append_batch("events", events(5, 1), "ingest", 1)
+    assert stored(lake, "events").height == 6
+
+
 def test_readers_see_committed_batches_only(lake: Lake) -> None:
     lake.append_batch("events", events(5, 1), "ingest", 1)
     assert lake.collect(lake.scan("events")).height == 0
