@@ -75,8 +75,8 @@ def attribute(
     """
     begun = pl.col("window_start") <= pl.lit(now, dtype=TIMESTAMP)
     metrics = metric_frame(terms.metrics)
-    taken = takers(metrics, frames)
-    routed = hold(states.filter(begun).pipe(_route, taken, frames, periods))
+    counted = states.filter(begun).join(metrics, on="measure_id")
+    routed = hold(counted.pipe(_route, takers(metrics, frames), frames, periods))
     if terms.has_filters:
         routed = _filtered(routed, frames.usage_filters, terms.metrics)
     candidates = hold(routed.with_columns(code=_code(terms.has_filters)))
@@ -103,7 +103,7 @@ def takers(metrics: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
     )
     of_contract = frames.contract_products.join(products, on="product_id")
     contracts = frames.contracts.select("contract_id", "customer_id", "starting_at", "ending_before")
-    return contracts.join(metrics, how="cross").join(of_contract, on=["contract_id", "billable_metric_id"], how="left")
+    return contracts.join(metrics.select("billable_metric_id"), how="cross").join(of_contract, on=["contract_id", "billable_metric_id"], how="left")
 
 
 def signature(pricing: pl.Expr, presentation: pl.Expr) -> pl.Expr:
@@ -120,7 +120,7 @@ def _route(states: pl.LazyFrame, taken: pl.LazyFrame, frames: CatalogFrames, per
     inside = (hour >= pl.col("starting_at")) & (hour < pl.col("ending_before").fill_null(hour + pl.duration(hours=1)))
     matched = (
         states.join(frames.customer_aliases, on="customer_ref", how="left")
-        .join(taken, on=["customer_id", "measure_id"], how="left")
+        .join(taken, on=["customer_id", "billable_metric_id"], how="left")
         .with_columns(inside=inside.fill_null(value=False))
     )
     span = periods.select(

@@ -2,12 +2,16 @@
 
 States merge by a commutative, associative function per column: counts and sums add, extremes compare, the last value is
 the one with the greatest (timestamp, transaction_id). Splitting events into batches changes no merged state.
+
+Measures are aggregated in *cubes*. A cube is one group-by for the measures of one group key and of every key that is
+part of it; those are rolled up from its rows, which are few, not from the events.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -43,107 +47,54 @@ VALUE: dict[str, pl.DataType] = {
     "ingest_batch": pl.Int64(),
 }
 
+EXTREMES = ("min", "max")
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Working columns of one measure: does the event count, and its value if it counts and has one.
+
+    Measures that read the same events, or the same values, have the same columns, which are computed and summed once.
+    """
+
+    measure: Measure
+    counts: str
+    value: str | None
+
+    @property
+    def expressions(self) -> Iterator[pl.Expr]:
+        yield matches(self.measure).alias(self.counts)
+        if self.value is not None:
+            column = (TEXT if self.measure.kind == "distinct" else NUMBER) + str(self.measure.key)
+            yield pl.when(matches(self.measure)).then(pl.col(column)).alias(self.value)
+
+    @property
+    def statistics(self) -> tuple[str, ...]:
+        """Aggregates of the value that the group-by makes; the last value is found apart."""
+        return tuple(name for name in self.measure.statistics if name != "last")
+
 
 def hourly_states(events: pl.LazyFrame, measures: Sequence[Measure], promoted: frozenset[str]) -> pl.LazyFrame:
     """Grain (measure, customer reference, group values, hour, ingest batch): STATE, of the events given.
 
-    Measures with one group key are aggregated together. What decides a measure's events is made into columns before
-    the aggregation, which keeps it a plain streaming group-by.
+    What decides a measure's events is made into columns before the aggregation, which keeps it a plain streaming
+    group-by; transaction_id is read only where a measure keeps the last value. `promoted` has the columns
+    (`property_<name>`, `number_<name>`) that every row of `events` fills.
     """
-    prepared = _hours(events, measures, promoted).with_columns(
-        *(expression for index, measure in enumerate(measures) for expression in _inputs(index, measure))
-    )
-    numbered = list(enumerate(measures))
-    wide = [_aggregated(prepared, key, of_key) for key, of_key in _by_group_key(numbered)]
-    latest = [_latest(prepared, index, measure) for index, measure in numbered if "last" in measure.statistics]
-    parts = [part for frame, key, of_key in wide for part in _melted(frame, key, of_key)]
-    return _with_latest(pl.concat(parts), latest)
+    if not measures:
+        return pl.LazyFrame(schema=STATE)
+    inputs = _inputs(measures)
+    prepared = _hours(events, measures, promoted).with_columns(_distinct(each.expressions for each in inputs))
+    return pl.concat([part for key, members in _cubes(inputs) for part in _cube(prepared, key, members)])
 
 
 def distinct_values(events: pl.LazyFrame, measures: Sequence[Measure], promoted: frozenset[str]) -> pl.LazyFrame:
     """Grain (measure, customer reference, group values, hour, value, ingest batch): VALUE, of distinct measures."""
     chosen = [measure for measure in measures if measure.kind == "distinct"]
     if not chosen:
-        return events.select(pl.lit(None, dtype=dtype).alias(name) for name, dtype in VALUE.items()).clear()
+        return pl.LazyFrame(schema=VALUE)
     prepared = _hours(events, chosen, promoted)
     return pl.concat([_values(prepared, measure) for measure in chosen])
-
-
-def _hours(events: pl.LazyFrame, measures: Iterable[Measure], promoted: frozenset[str]) -> pl.LazyFrame:
-    return readable(events, measures, promoted).with_columns(window_start=pl.col("timestamp").dt.truncate("1h"))
-
-
-def _inputs(index: int, measure: Measure) -> Iterator[pl.Expr]:
-    """Columns of one measure: does the event count, is it an exception, and its value if it has one."""
-    counts = matches(measure)
-    yield counts.cast(pl.Int64).alias(f"n:{index}")
-    if measure.key is not None:
-        yield (counts & ~usable(measure)).cast(pl.Int64).alias(f"x:{index}")
-    if measure.statistics:
-        yield pl.when(counts).then(pl.col(NUMBER + str(measure.key))).alias(f"v:{index}")
-
-
-def _by_group_key(
-    numbered: list[tuple[int, Measure]],
-) -> Iterator[tuple[tuple[str, ...], list[tuple[int, Measure]]]]:
-    for key in sorted({measure.group_key for _, measure in numbered}):
-        yield key, [(index, measure) for index, measure in numbered if measure.group_key == key]
-
-
-def _aggregated(
-    prepared: pl.LazyFrame, key: tuple[str, ...], of_key: list[tuple[int, Measure]]
-) -> tuple[pl.LazyFrame, tuple[str, ...], list[tuple[int, Measure]]]:
-    """One row per (reference, hour, batch, group), with the statistics of every measure of the group key."""
-    aggregates = [aggregate for index, measure in of_key for aggregate in _aggregates(index, measure)]
-    return prepared.group_by(*GRAIN, *(TEXT + name for name in key)).agg(aggregates), key, of_key
-
-
-def _aggregates(index: int, measure: Measure) -> Iterator[pl.Expr]:
-    yield pl.col(f"n:{index}").sum()
-    if measure.key is not None:
-        yield pl.col(f"x:{index}").sum()
-    value = pl.col(f"v:{index}")
-    if "sum" in measure.statistics:
-        yield value.sum().alias(f"sum:{index}")
-    if "min" in measure.statistics:
-        yield value.min().alias(f"min:{index}")
-    if "max" in measure.statistics:
-        yield value.max().alias(f"max:{index}")
-
-
-def _melted(wide: pl.LazyFrame, key: tuple[str, ...], of_key: list[tuple[int, Measure]]) -> Iterator[pl.LazyFrame]:
-    """The wide rows as states, measure by measure; rows without an event of the measure are left out."""
-    texts = [TEXT + name for name in key]
-    labelled = wide.join(_labels(wide, key), on=texts, how="left", nulls_equal=True) if key else wide.with_columns(
-        group_values=pl.lit(NO_GROUP)
-    )
-    for index, measure in of_key:
-        count = pl.col(f"n:{index}")
-        exceptions = pl.col(f"x:{index}") if measure.key is not None else pl.lit(0, dtype=pl.Int64)
-        has_value = count > exceptions
-        kept: dict[str, pl.Expr] = {"event_count": count, "exception_count": exceptions}
-        for statistic in ("sum", "min", "max"):
-            if statistic in measure.statistics:
-                kept[statistic] = pl.when(has_value).then(pl.col(f"{statistic}:{index}"))
-        yield labelled.filter(count > 0).select(*_row(measure, kept, STATE))
-
-
-def _row(measure: Measure, kept: dict[str, pl.Expr], columns: dict[str, pl.DataType]) -> Iterator[pl.Expr]:
-    fixed: dict[str, pl.Expr] = {
-        "usage_date": pl.col("window_start").dt.date(),
-        "measure_id": pl.lit(measure.measure_id),
-        "group_key": pl.lit(json.dumps(measure.group_key, separators=(",", ":"), ensure_ascii=False)),
-        **{name: pl.col(name) for name in ("group_values", *GRAIN)},
-        **kept,
-    }
-    for name, dtype in columns.items():
-        yield fixed.get(name, pl.lit(None)).cast(dtype).alias(name)
-
-
-def _labels(wide: pl.LazyFrame, key: tuple[str, ...]) -> pl.LazyFrame:
-    """One row per combination of group values, with its canonical JSON: text is made once per combination."""
-    texts = [TEXT + name for name in key]
-    return wide.select(texts).unique().with_columns(group_values=group_json(dict(zip(key, texts, strict=True))))
 
 
 def group_json(columns: dict[str, str]) -> pl.Expr:
@@ -153,41 +104,156 @@ def group_json(columns: dict[str, str]) -> pl.Expr:
     return pl.struct(pl.col(column).alias(name) for name, column in sorted(columns.items())).struct.json_encode()
 
 
-def _latest(prepared: pl.LazyFrame, index: int, measure: Measure) -> pl.LazyFrame:
-    """The last value of a measure per grain; ties in time are broken by the transaction id."""
-    texts = [TEXT + name for name in measure.group_key]
-    value, order = pl.col(f"v:{index}"), ["timestamp", "transaction_id"]
-    return (
-        prepared.filter(value.is_not_null())
-        .group_by(*GRAIN, *texts)
-        .agg(
-            last_value=value.sort_by(order).last(),
-            last_at=pl.col("timestamp").max(),
-            last_transaction_id=pl.col("transaction_id").sort_by(order).last(),
+def key_json(group_key: Iterable[str]) -> str:
+    """Canonical JSON of the names of a group key."""
+    return json.dumps(sorted(group_key), separators=(",", ":"), ensure_ascii=False)
+
+
+def _hours(events: pl.LazyFrame, measures: Iterable[Measure], promoted: frozenset[str]) -> pl.LazyFrame:
+    return readable(events, measures, promoted).with_columns(window_start=pl.col("timestamp").dt.truncate("1h"))
+
+
+def _inputs(measures: Sequence[Measure]) -> list[Inputs]:
+    readers: dict[object, str] = {}
+
+    def named(prefix: str, *what: object) -> str:
+        return readers.setdefault((prefix, what), f"{prefix}:{len(readers)}")
+
+    return [
+        Inputs(
+            measure,
+            counts=named("n", measure.kind == "no_metric", measure.filters),
+            value=None if measure.key is None else named("v", measure.filters, measure.key, measure.kind == "distinct"),
         )
-        .with_columns(
-            measure_id=pl.lit(measure.measure_id),
-            group_values=group_json(dict(zip(measure.group_key, texts, strict=True))),
-        )
-        .select("measure_id", "group_values", *GRAIN, "last_value", "last_at", "last_transaction_id")
+        for measure in measures
+    ]
+
+
+def _distinct(groups: Iterable[Iterator[pl.Expr]]) -> list[pl.Expr]:
+    """All expressions, one of each name."""
+    return list({each.meta.output_name(): each for group in groups for each in group}.values())
+
+
+def _cubes(inputs: Sequence[Inputs]) -> Iterator[tuple[tuple[str, ...], list[Inputs]]]:
+    """The group keys that are part of no other, each with the measures of its parts that no earlier one has."""
+    keys = sorted({each.measure.group_key for each in inputs})
+    left = list(inputs)
+    for key in keys:
+        if not any(set(key) < set(other) for other in keys):
+            yield key, [each for each in left if set(each.measure.group_key) <= set(key)]
+            left = [each for each in left if not set(each.measure.group_key) <= set(key)]
+
+
+def _cube(prepared: pl.LazyFrame, key: tuple[str, ...], members: list[Inputs]) -> Iterator[pl.LazyFrame]:
+    """The states of the members, measure by measure."""
+    finest = _narrowed(prepared, key, members).group_by(*GRAIN, *_texts(key)).agg(_aggregates(members)).cache()
+    for group_key in sorted({each.measure.group_key for each in members}):
+        own = [each for each in members if each.measure.group_key == group_key]
+        rows = finest if group_key == key else finest.group_by(*GRAIN, *_texts(group_key)).agg(_merges(own))
+        labelled = rows.with_columns(group_values=group_json({name: TEXT + name for name in group_key})).cache()
+        for each in own:
+            yield _states(labelled, each, prepared)
+
+
+def _narrowed(prepared: pl.LazyFrame, key: tuple[str, ...], members: list[Inputs]) -> pl.LazyFrame:
+    """`prepared` with the texts of `key` null in events that no member counts by them.
+
+    A coarse measure that shares the cube of a fine one is then not torn apart by values that only the fine one needs.
+    """
+    narrow = []
+    for name in key:
+        needed = {each.counts: pl.col(each.counts) for each in members if name in each.measure.group_key}
+        if len(needed) < len({each.counts for each in members}):
+            narrow.append(pl.when(pl.any_horizontal(*needed.values())).then(pl.col(TEXT + name)).alias(TEXT + name))
+    return prepared.with_columns(narrow)
+
+
+def _aggregates(members: list[Inputs]) -> list[pl.Expr]:
+    """Of events: how many count, how many of them have a value, and statistics of the values."""
+
+    def of_one(each: Inputs) -> Iterator[pl.Expr]:
+        yield pl.col(each.counts).sum().cast(pl.Int64)
+        if each.value is not None:
+            value = pl.col(each.value)
+            yield value.count().cast(pl.Int64).alias(f"count:{each.value}")
+            yield from (getattr(value, name)().alias(f"{name}:{each.value}") for name in each.statistics)
+
+    return _distinct(of_one(each) for each in members)
+
+
+def _merges(members: list[Inputs]) -> list[pl.Expr]:
+    """Of rows of a finer key: counts and sums add, extremes compare."""
+
+    def of_one(each: Inputs) -> Iterator[pl.Expr]:
+        yield pl.col(each.counts).sum()
+        if each.value is not None:
+            yield pl.col(f"count:{each.value}").sum()
+            for name in each.statistics:
+                column = pl.col(f"{name}:{each.value}")
+                yield getattr(column, name)()
+
+    return _distinct(of_one(each) for each in members)
+
+
+def _states(rows: pl.LazyFrame, inputs: Inputs, prepared: pl.LazyFrame) -> pl.LazyFrame:
+    """The rows of one measure as states; rows without an event of the measure are left out."""
+    measure, count = inputs.measure, pl.col(inputs.counts)
+    valued = pl.col(f"count:{inputs.value}") if inputs.value is not None else count
+    kept: dict[str, pl.Expr] = {"event_count": count, "exception_count": count - valued}
+    for name in inputs.statistics:
+        column = pl.col(f"{name}:{inputs.value}")
+        # The sum of nothing is 0; as a state it is nothing.
+        kept[name] = column if name in EXTREMES else pl.when(valued > 0).then(column)
+    own = rows.filter(count > 0)
+    if "last" in measure.statistics:
+        key = [*GRAIN, *_texts(measure.group_key)]
+        own = own.join(_latest(prepared, inputs), on=key, how="left", nulls_equal=True)
+        kept |= {name: pl.col(name) for name in ("last_value", "last_at", "last_transaction_id")}
+    return own.select(*_row(measure, kept, STATE))
+
+
+def _latest(prepared: pl.LazyFrame, inputs: Inputs) -> pl.LazyFrame:
+    """The last value of a measure per grain: the latest time first, then among its events the greatest id.
+
+    Two group-bys, since ordering by both at once would compare texts for every event.
+    """
+    key = [*GRAIN, *_texts(inputs.measure.group_key)]
+    valued = prepared.filter(pl.col(inputs.value or "").is_not_null()).select(
+        *key, "transaction_id", last_at="timestamp", last_value=pl.col(inputs.value or "")
     )
-
-
-def _with_latest(states: pl.LazyFrame, latest: list[pl.LazyFrame]) -> pl.LazyFrame:
-    if not latest:
-        return states
+    latest = valued.group_by(key).agg(pl.col("last_at").max())
     return (
-        states.drop("last_value", "last_at", "last_transaction_id")
-        .join(pl.concat(latest), on=["measure_id", "group_values", *GRAIN], how="left")
-        .select(*STATE)
+        valued.join(latest, on=[*key, "last_at"], how="semi", nulls_equal=True)
+        .group_by(*key, "last_at")
+        .agg(
+            pl.col("last_value").max_by("transaction_id"), last_transaction_id=pl.col("transaction_id").max()
+        )
     )
 
 
 def _values(prepared: pl.LazyFrame, measure: Measure) -> pl.LazyFrame:
-    texts = [TEXT + name for name in measure.group_key]
     value = TEXT + str(measure.key)
-    distinct = prepared.filter(matches(measure), usable(measure)).select(
-        *GRAIN, *dict.fromkeys([*texts, value])
-    ).unique()
-    labelled = distinct.with_columns(group_values=group_json(dict(zip(measure.group_key, texts, strict=True))))
-    return labelled.select(*_row(measure, {"value": pl.col(value)}, VALUE))
+    distinct = (
+        prepared.filter(matches(measure), usable(measure))
+        .select(*GRAIN, *_texts(measure.group_key), value=pl.col(value))
+        .unique()
+    )
+    labelled = distinct.with_columns(group_values=group_json({name: TEXT + name for name in measure.group_key}))
+    return labelled.select(*_row(measure, {"value": pl.col("value")}, VALUE))
+
+
+def _texts(group_key: Iterable[str]) -> list[str]:
+    return [TEXT + name for name in group_key]
+
+
+def _row(measure: Measure, kept: dict[str, pl.Expr], columns: dict[str, pl.DataType]) -> Iterator[pl.Expr]:
+    """The columns of a row in their order; what the measure does not keep is null."""
+    fixed: dict[str, pl.Expr] = {
+        "usage_date": pl.col("window_start").dt.date(),
+        "measure_id": pl.lit(measure.measure_id),
+        "group_key": pl.lit(key_json(measure.group_key)),
+        **{name: pl.col(name) for name in ("group_values", *GRAIN)},
+        **kept,
+    }
+    for name, dtype in columns.items():
+        yield fixed[name].alias(name) if name in fixed else pl.lit(None, dtype=dtype).alias(name)
