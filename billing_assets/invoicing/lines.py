@@ -28,6 +28,7 @@ IDENTITY = (
     "rate_id",
     "override_id",
     "tier_level",
+    "tier_lower",
     "is_fee",
     "starting_at",
 )
@@ -119,6 +120,7 @@ def _numbered(lines: pl.LazyFrame) -> pl.LazyFrame:
         "presentation_group_values",
         "starting_at",
         "tier_level",
+        "tier_lower",
         "is_fee",
         "line_item_id",
     ]

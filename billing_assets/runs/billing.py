@@ -53,7 +53,7 @@ def replace_open(lake: Lake, table: str, computed: pl.DataFrame, month: str) -> 
     """
     final = lake.scan("invoices").filter(pl.col("status") == "FINALIZED").select("contract_id", "period_start")
     kept = lake.scan(table).filter(pl.col("month") == month).join(final, on=["contract_id", "period_start"], how="semi")
-    fresh = TABLES[table].complete(computed.lazy()).select(TABLES[table].columns)
+    fresh = TABLES[table].complete(computed.lazy()).select(*TABLES[table].columns)
     rows = lake.collect(pl.concat([kept, fresh], how="diagonal_relaxed"))
     lake.replace_slice(table, rows, {"month": month}, ignoring=[name for name in WHEN if name in rows.columns])
 
@@ -95,7 +95,7 @@ def draft(lake: Lake, catalog: Catalog, now: datetime) -> tuple[pl.DataFrame, pl
 def as_table(table: str, frame: pl.LazyFrame) -> pl.LazyFrame:
     """The columns of the table, in its order and sorted by its keys; what the frame lacks is null."""
     spec = TABLES[table]
-    return spec.complete(frame).select(spec.columns).sort(spec.sort_keys)
+    return spec.complete(frame).select(*spec.columns).sort(spec.sort_keys)
 
 
 def by_disposition(unbilled: pl.DataFrame) -> pl.DataFrame:

@@ -64,7 +64,7 @@ def started_periods(
     # A skipped period has no invoice to say what it has seen; the seal of its month says it.
     seen = pl.coalesce("events_through", pl.when("skip_zero_invoices").then("seal_through"))
     return (
-        billing_periods(contracts, since, now + timedelta(microseconds=1))
+        billing_periods(contracts.rename({"late_usage": "late_usage_policy"}), since, now + timedelta(microseconds=1))
         .with_columns(close_month=close_month(pl.col("period_end")))
         .join(closed, on=["contract_id", "period_start"], how="left")
         .join(seals, on="close_month", how="left")

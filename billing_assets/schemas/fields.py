@@ -15,14 +15,19 @@ Timestamp = Annotated[pl.Datetime, "us", "UTC"]
 """An instant in UTC with microseconds; the dtype is `columns.TIMESTAMP`."""
 
 
+def _listed(one_of: Sequence[str] | None) -> list[str] | None:
+    """As a list: Pandera takes a tuple of one value for the value itself."""
+    return None if one_of is None else list(one_of)
+
+
 def required(description: str, one_of: Sequence[str] | None = None) -> Any:
     """A column that is never null, in Pandera and in Delta (NOT NULL). The description becomes the column's comment."""
-    return pa.Field(nullable=False, description=description, isin=one_of)
+    return pa.Field(nullable=False, description=description, isin=_listed(one_of))
 
 
 def optional(description: str, one_of: Sequence[str] | None = None) -> Any:
     """A column whose null has the meaning that its description says."""
-    return pa.Field(nullable=True, description=description, isin=one_of)
+    return pa.Field(nullable=True, description=description, isin=_listed(one_of))
 
 
 def promoted(prefix: str, description: str) -> Any:

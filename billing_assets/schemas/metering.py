@@ -16,6 +16,7 @@ DISPOSITIONS = (
     "unattributed",
     "waived",
     "no_metric",
+    "late_usage",
 )
 
 
@@ -62,13 +63,14 @@ class MeteredSlices(Table):
 class Usage(Table):
     """Daily usage for analysts; rows of different group keys describe the same events.
 
-    Grain: (billable_metric_id, contract_id, group_key, group_values, usage_date).
+    Grain: (billable_metric_id, contract_id, period_start, group_key, group_values, usage_date).
     """
 
-    month: str = required("Month of the usage date, as 2026-10")
+    month: str = required("close_month of the billing period, so that usage stands beside its invoice")
     billable_metric_id: str = required("Metric")
     customer_id: str = required("Customer, aliases resolved")
     contract_id: str = required("Contract that the usage counts for")
+    period_start: Timestamp = required("Start of the contract's billing period")
     group_key: str = required("Names of the group key as a JSON array")
     group_values: str = required("Values of the group key as canonical JSON")
     usage_date: pl.Date = required("UTC date")
@@ -80,7 +82,7 @@ class Usage(Table):
 class UnbilledUsage(Table):
     """Usage that is on no invoice, and why. Grain: (disposition, metric, reference, group, day, contract, product)."""
 
-    month: str = required("Month of the usage date, as 2026-10")
+    month: str = required("close_month of the contract's period; without one, the month of the usage date")
     disposition: str = required("Why it is not billed", one_of=DISPOSITIONS)
     billable_metric_id: str = optional("Metric that the events match; null for no_metric")
     customer_ref: str = required("Customer reference as sent")

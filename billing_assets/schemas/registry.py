@@ -138,7 +138,7 @@ _SPECS = (
     TableSpec(
         "usage",
         metering.Usage,
-        ("month", "billable_metric_id", "contract_id", "group_key", "group_values", "usage_date"),
+        ("month", "billable_metric_id", "contract_id", "period_start", "group_key", "group_values", "usage_date"),
         ("month",),
     ),
     TableSpec(

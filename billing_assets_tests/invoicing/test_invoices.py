@@ -54,6 +54,7 @@ def line(contract: str, amount: str, **columns: object) -> dict[str, object]:
         "rate_id": "r",
         "override_id": None,
         "tier_level": None,
+        "tier_lower": None,
         "is_fee": False,
         "quantity": Decimal(1),
         "unit_price": value,
@@ -67,7 +68,7 @@ def line(contract: str, amount: str, **columns: object) -> dict[str, object]:
 def frame(*rows: dict[str, object]) -> pl.LazyFrame:
     types = {"quantity": DECIMAL, "unit_price": DECIMAL, "amount": DECIMAL, "starting_at": TIMESTAMP,
              "ending_before": TIMESTAMP, "period_start": TIMESTAMP, "period_end": TIMESTAMP,
-             "override_id": pl.String, "tier_level": pl.Int64, "presentation_group_values": pl.String}  # fmt: skip
+             "override_id": pl.String, "tier_level": pl.Int64, "tier_lower": DECIMAL, "presentation_group_values": pl.String}  # fmt: skip
     return pl.LazyFrame(rows or [line("none", "0")], schema_overrides=types).filter(pl.col("contract_id") != "none")
 
 
