@@ -13,7 +13,7 @@ from billing_assets.ingestion.dedupe import (
     seen_before,
     sharing_an_id,
 )
-from billing_assets.ingestion.properties import property_text
+from billing_assets.ingestion.properties import property_texts
 from billing_assets.ingestion.windows import Windows
 from billing_assets.numerals import number
 
@@ -80,21 +80,37 @@ def outputs(
 
 
 def _events(accepted: pl.LazyFrame, batch_no: int, promotions: Promotions) -> pl.LazyFrame:
-    properties = pl.col("properties")
-    return accepted.select(
-        pl.col("timestamp").dt.date().alias("event_date"),
-        "transaction_id",
-        "customer_ref",
-        "event_type",
-        "timestamp",
-        "properties",
-        _batch(batch_no),
-        "source_file",
-        "source_line",
-        "arrived_at",
-        *(property_text(properties, name).alias(f"property_{name}") for name in sorted(promotions.texts)),
-        *(number(property_text(properties, name)).alias(f"number_{name}") for name in sorted(promotions.numbers)),
-    ).sort(EVENT_ORDER)
+    return (
+        accepted.pipe(_with_promoted, promotions)
+        .select(
+            pl.col("timestamp").dt.date().alias("event_date"),
+            "transaction_id",
+            "customer_ref",
+            "event_type",
+            "timestamp",
+            "properties",
+            _batch(batch_no),
+            "source_file",
+            "source_line",
+            "arrived_at",
+            *(f"property_{name}" for name in sorted(promotions.texts)),
+            *(f"number_{name}" for name in sorted(promotions.numbers)),
+        )
+        .sort(EVENT_ORDER)
+    )
+
+
+def _with_promoted(accepted: pl.LazyFrame, promotions: Promotions) -> pl.LazyFrame:
+    """The promoted columns; a number that is none, or that no DECIMAL holds, is null."""
+    names = sorted(promotions.texts | promotions.numbers)
+    if not names:
+        return accepted
+    parsed = accepted.with_columns(promoted=property_texts(pl.col("properties"), names))
+    text = pl.col("promoted").struct
+    return parsed.with_columns(
+        *(text.field(name).alias(f"property_{name}") for name in promotions.texts),
+        *(number(text.field(name)).alias(f"number_{name}") for name in promotions.numbers),
+    )
 
 
 _REFUSED = (

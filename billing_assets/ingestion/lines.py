@@ -9,7 +9,7 @@ import polars as pl
 from billing_assets.ingestion.dialects import BINARY_KEY, VERSION, VERSION_KEY, dialect_of, finding_of_keys
 from billing_assets.ingestion.exact import Reading, read_line
 from billing_assets.ingestion.readings import FIELDS, READINGS, framed
-from billing_assets.ingestion.shapes import Shape, canonical_object, column_of, frequent_shapes, placed_values, shape_of
+from billing_assets.ingestion.shapes import Shape, by_shape, canonical_object, column_of, placed_values, string_texts
 
 
 def read_lines(lines: pl.DataFrame) -> pl.DataFrame:
@@ -19,21 +19,13 @@ def read_lines(lines: pl.DataFrame) -> pl.DataFrame:
     the line feed is white space.
     """
     unreadable = lines.filter(pl.col("reason").is_not_null()).rename({"line": "raw"})
-    shaped = lines.filter(pl.col("reason").is_null()).select("source_line", raw="line", shape=shape_of(pl.col("line")))
-    events = {text: shape for text, shape in frequent_shapes(shaped.get_column("shape")).items() if _is_event(shape)}
-    by_shape = [_read_shape(shaped.filter(pl.col("shape") == text), shape) for text, shape in events.items()]
-    odd = [readings.filter(~pl.col("is_event")).select("source_line", "raw") for readings in by_shape]
-    rare = shaped.filter(~pl.col("shape").is_in(list(events)).fill_null(False)).select("source_line", "raw")
-    return pl.concat(
-        [
-            *(
-                readings.filter("is_event").drop("is_event").match_to_schema(READINGS, missing_columns="insert")
-                for readings in by_shape
-            ),
-            _read_exactly(pl.concat([rare, *odd])),
-            unreadable.match_to_schema(READINGS, missing_columns="insert"),
-        ]
-    )
+    readable = lines.filter(pl.col("reason").is_null()).select("source_line", raw="line")
+    shaped, rare = by_shape(readable, _is_event)
+    read = [_read_shape(group, shape) for shape, group in shaped]
+    odd = [readings.filter(~pl.col("is_event")).select("source_line", "raw") for readings in read]
+    events = [readings.filter("is_event").drop("is_event") for readings in read]
+    parts = [*events, _read_exactly(pl.concat([rare, *odd])), unreadable]
+    return pl.concat([part.match_to_schema(READINGS, missing_columns="insert") for part in parts])
 
 
 def _is_event(shape: Shape) -> bool:
@@ -53,11 +45,14 @@ def _read_shape(lines: pl.DataFrame, shape: Shape) -> pl.DataFrame:
     places, members = shape.plain, shape.nested(dialect_of(shape.keys).properties)
     sent = [places[name] for name in dialect_of(shape.keys).required]
     versions = [places[VERSION_KEY]] if VERSION_KEY in places else []
-    values = placed_values(lines, "raw", [*sent, *versions, *(place for _, place in members)])
+    values = placed_values(lines, [*sent, *versions, *(place for _, place in members)])
     return values.select(
         "source_line",
         "raw",
-        *(_unquoted(pl.col(column_of(place))).alias(field) for place, field in zip(sent, FIELDS, strict=False)),
+        *(
+            string_texts(values.get_column(column_of(place))).alias(field)
+            for place, field in zip(sent, FIELDS, strict=False)
+        ),
         properties=canonical_object(values, members),
         is_event=pl.all_horizontal(
             *(pl.col(column_of(place)).str.starts_with('"') for place in sent),
@@ -66,11 +61,6 @@ def _read_shape(lines: pl.DataFrame, shape: Shape) -> pl.DataFrame:
     )
 
 
-def _unquoted(text: pl.Expr) -> pl.Expr:
-    """The content of a JSON string without escapes."""
-    return text.str.slice(1).str.head(-1)
-
-
 def _read_exactly(lines: pl.DataFrame) -> pl.DataFrame:
     readings: Sequence[Reading] = [read_line(text) for text in lines.get_column("raw")]
-    return pl.concat([lines, framed(readings)], how="horizontal").match_to_schema(READINGS)
+    return pl.concat([lines, framed(readings)], how="horizontal")

@@ -142,7 +142,7 @@ class _Reader:
 
     def _write(self, parser: _Parser, chunk: pl.DataFrame, number: int) -> None:
         rows = judge(parser(chunk), self.file.name, self.file.arrived_at, self.windows)
-        rows.write_parquet(f"{self.stem}-{number:06}.parquet", compression="lz4", statistics=False)
+        rows.write_parquet(f"{self.stem}-{number:06}.parquet", compression="uncompressed", statistics=False)
 
 
 def _scan(directory: Path) -> pl.LazyFrame:

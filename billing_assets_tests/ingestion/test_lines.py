@@ -208,17 +208,19 @@ VALUES = st.recursive(
 MEMBERS = st.lists(st.tuples(KEYS, VALUES), max_size=5)
 
 
-def written(value: object, space: str = "") -> str:
+def written(value: object, space: str = "", escaped: bool = False) -> str:
     match value:
         case Literal():
             return str(value)
         case list() if value and all(isinstance(item, tuple) for item in value):
-            members = f",{space}".join(f"{json.dumps(key)}{space}:{space}{written(item, space)}" for key, item in value)
+            members = f",{space}".join(
+                f"{json.dumps(key)}{space}:{space}{written(item, space, escaped)}" for key, item in value
+            )
             return f"{{{space}{members}{space}}}"
         case list() | tuple():
-            return "[" + ",".join(written(item, space) for item in value) + "]"
+            return "[" + ",".join(written(item, space, escaped) for item in value) + "]"
         case _:
-            return json.dumps(value, ensure_ascii=False)
+            return json.dumps(value, ensure_ascii=escaped)
 
 
 @st.composite
@@ -237,7 +239,7 @@ def json_lines(draw: st.DrawFn) -> str:
             case _:
                 fields.insert(place, (draw(KEYS), draw(VALUES)))
         fields = fields or [("x", 1)]
-    text = written(fields, draw(st.sampled_from(["", " ", "\t"])))
+    text = written(fields, draw(st.sampled_from(["", " ", "\t"])), draw(st.booleans()))
     match draw(st.sampled_from(["whole", "whole", "cut", "changed"])):
         case "cut":
             return text[: draw(st.integers(0, len(text)))]
