@@ -1,7 +1,5 @@
 """Months: priced lines, then invoices in one batch; and the drafts of every open period, as of now."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg

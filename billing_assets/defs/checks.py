@@ -1,7 +1,5 @@
 """The invariants of `reconcile` as asset checks, with the rows that break them as metadata."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg

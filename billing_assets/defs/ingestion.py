@@ -1,7 +1,5 @@
 """Catalog and ingestion: what was sold, and what was used."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg

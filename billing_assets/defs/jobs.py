@@ -100,7 +100,7 @@ def file_sensor(job: Any) -> dg.SensorDefinition:
         if not files:
             yield dg.SkipReason("no new event file")
             return
-        listing = "\n".join(f"{file.name} {file.size} {file.modified.isoformat()}" for file in files)
+        listing = "\n".join(f"{file.name} {file.size_bytes} {file.modified.isoformat()}" for file in files)
         yield dg.RunRequest(run_key=hashlib.sha256(listing.encode()).hexdigest()[:16])
 
     return new_event_files

@@ -1,7 +1,5 @@
 """States by day: events aggregated to hours, once for each (day, ingest batch, measure)."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """What assets are given: the places of the workspace, the time of the run, and a book for their reports."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any

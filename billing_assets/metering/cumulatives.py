@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import polars as pl
 
@@ -46,7 +46,7 @@ def cumulatives(
     ).select(*segments.collect_schema().names(), "raw_cumulative", "event_count", "exception_count")
 
 
-def merge(kinds: set[str]) -> list[pl.Expr]:
+def merge(kinds: Set[str]) -> list[pl.Expr]:
     """Aggregates that merge states, as far as the metrics' aggregations need them."""
     merged = [VALUE_COUNT.sum().alias("event_count"), pl.col("exception_count").sum()]
     if kinds & {"SUM", "AVG"}:
@@ -62,7 +62,7 @@ def merge(kinds: set[str]) -> list[pl.Expr]:
     return merged
 
 
-def to_date(kinds: set[str], keys: Sequence[str] = GROUP, order: str = "segment_start") -> pl.Expr:
+def to_date(kinds: Set[str], keys: Sequence[str] = GROUP, order: str = "segment_start") -> pl.Expr:
     """The period-to-date value by `aggregation_type`, over merged rows in their order; 0 where there is nothing."""
 
     def over(expression: pl.Expr) -> pl.Expr:

@@ -1,4 +1,4 @@
-"""The composition, pure: (states, values, events, catalog, periods, now) -> draft invoices with all that explains them."""
+"""The composition, pure: states, catalog, periods and `now` to draft invoices and all that explains them."""
 
 from billing_assets.pipeline.bill import Bill, Hold, Inputs, bill
 

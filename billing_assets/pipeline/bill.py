@@ -15,7 +15,6 @@ from billing_assets.invoicing.headers import usage_invoices
 from billing_assets.invoicing.lines import line_items
 from billing_assets.metering.attribution import Terms
 
-
 Hold = Callable[[pl.LazyFrame], pl.LazyFrame]
 """Compute a frame once and give it back to be read many times. What is held is chosen here; where it is held is not."""
 

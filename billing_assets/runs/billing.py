@@ -9,7 +9,7 @@ from datetime import datetime
 
 import polars as pl
 
-from billing_assets import __version__ as ENGINE
+from billing_assets import __version__
 from billing_assets.catalog import Catalog
 from billing_assets.pipeline import bill
 from billing_assets.runs.inputs import holding, inputs
@@ -77,7 +77,7 @@ def draft(lake: Lake, catalog: Catalog, now: datetime) -> tuple[pl.DataFrame, pl
         "computed_as_of": pl.lit(now),
         "events_through": pl.lit(lake.committed("ingest"), dtype=pl.Int64),
         "catalog_version": pl.lit(catalog.version),
-        "engine_version": pl.lit(ENGINE),
+        "engine_version": pl.lit(__version__),
     }
     invoices = billed.invoices.with_columns(**seen, issuing_entity=pl.lit(catalog.settings.issuing_entity)).drop(
         "events_through_right", strict=False

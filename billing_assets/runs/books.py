@@ -1,4 +1,4 @@
-"""A batch of the books: what is due becomes final, and a month of which nothing is open is sealed, all of it or nothing."""
+"""A batch of the books: what is due becomes final, months of which nothing is open are sealed; all of it or nothing."""
 
 from __future__ import annotations
 

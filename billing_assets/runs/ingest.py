@@ -47,7 +47,7 @@ def ingest(lake: Lake, source: EventSource, catalog: Catalog, now: datetime, by:
 
 
 def intent_of(files: list[BatchFile], catalog: Catalog, now: datetime) -> dict[str, Any]:
-    """Everything that the batch's rows depend on: the files by content and arrival, the windows, the promoted columns."""
+    """All that the batch's rows depend on: files by content and arrival, windows, promoted columns."""
     texts, numbers = promotions(catalog.billable_metrics)
     settings = catalog.settings
     return {
@@ -87,7 +87,7 @@ def unseen(lake: Lake, source: EventSource) -> tuple[list[BatchFile], list[Probl
 
 
 def new_files(lake: Lake, source: EventSource) -> tuple[SourceFile, ...]:
-    """Files that were never seen as they are now, by name, size and modification: a cheap look, without reading them."""
+    """Files never seen as they are now, by name, size and modification: a cheap look, without reading them."""
     known = known_files(lake)
     return tuple(
         file for file in source.list_files() if not any(_is_as_seen(file, row) for row in known.get(file.name, []))

@@ -14,6 +14,7 @@ from billing_assets.catalog import Catalog, resolve
 from billing_assets.runs.inputs import started_periods
 from billing_assets.runs.reports import MeterReport
 from billing_assets.storage.lake import Lake
+from billing_assets.storage.slices import Slice
 
 ROWS_AT_ONCE = 2_000_000
 """States are written when this many are in memory, so that a long backfill is bounded."""
@@ -115,7 +116,7 @@ def _meter_group(lake: Lake, catalog: Catalog, group: list[StaleDay]) -> int:
 def _write(lake: Lake, done: list[StaleDay], states: pl.DataFrame, values: pl.DataFrame) -> int:
     """States and values replace their slices; only then is it recorded that they are complete."""
     one = done[0]
-    where = {
+    where: Slice = {
         "usage_date": [each.day for each in done],
         "ingest_batch": list(one.batches),
         "measure_id": list(one.measures),

@@ -1,4 +1,4 @@
-"""The seal of a month: when nothing of it is open, its control totals are written down, and it takes no further invoice."""
+"""The seal of a month: once nothing of it is open, its control totals are fixed, and it takes no further invoice."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def seals(lake: Lake, marks: Watermarks, months: tuple[str, ...], invoices: pl.D
     return pl.DataFrame(rows, schema=_SEAL)
 
 
-_SEAL = {
+_SEAL: dict[str, pl.DataType | type[pl.DataType]] = {
     "close_month": pl.String,
     "sealed_at": TIMESTAMP,
     "by": pl.String,
