@@ -21,7 +21,8 @@ LEVELS: list[set[str]] = [
     {"storage"},
     {"runs"},
     {"defs"},
-    {"definitions", "cli", "__main__"},
+    {"definitions", "cli"},
+    {"__main__"},
 ]
 RANK = {name: level for level, names in enumerate(LEVELS) for name in names}
 DOMAIN = ("ingestion", "metering", "rating", "commitments", "invoicing", "pipeline", "reconcile", *sorted(VOCABULARY))
