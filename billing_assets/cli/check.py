@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from billing_assets.cli.command import command
@@ -90,13 +89,7 @@ def _print(results: Sequence[CheckResult]) -> None:
 def print_discrepancies(result: CheckResult) -> None:
     """The first rows that break an invariant."""
     heading(f"{result.invariant.name}: {result.invariant.about}")
-    rows = records(result.discrepancies.head(SHOWN_ROWS))
-    columns = [Column(name, partial(_cell, name)) for name in result.discrepancies.columns]
-    print_table(rows, columns, indent=2)
+    for row in records(result.discrepancies.head(SHOWN_ROWS)):
+        say("  " + ", ".join(f"{name}={jsonable(value)}" for name, value in row.items() if value is not None))
     if result.discrepancies.height > SHOWN_ROWS:
         say(f"  ... and {result.discrepancies.height - SHOWN_ROWS:,} more; --format json lists all")
-
-
-def _cell(name: str, row: Row) -> str:
-    value = jsonable(row[name])
-    return "" if value is None else str(value)

@@ -36,3 +36,10 @@ def ledger_movements(lake: Lake, batches: Sequence[int]) -> pl.DataFrame:
     entries = lake.scan("ledger_entries", pl.col("batch_no").is_in(list(batches)))
     moved = entries.group_by("entry_type", "unit").agg(entries=pl.len().cast(pl.Int64), amount=pl.col("amount").sum())
     return lake.collect(moved.sort("unit", "entry_type"))
+
+
+def unbilled(lake: Lake, months: Sequence[str]) -> pl.DataFrame:
+    """What is on no invoice of these months, final ones included: events by disposition and metric."""
+    rows = lake.scan("unbilled_usage", pl.col("month").is_in(list(months)))
+    listed = rows.group_by("disposition", "billable_metric_id").agg(events=pl.col("event_count").sum())
+    return lake.collect(listed.sort("disposition", "billable_metric_id"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from billing_assets.cli.figures import counted, jsonable, money, money_text, number, reasons, span
 from billing_assets.cli.holds import next_step
-from billing_assets.cli.output import Column, Row, heading, loud, print_table, records, say
+from billing_assets.cli.output import Column, Row, heading, loud, paragraph, print_table, records, say
 from billing_assets.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ LEDGER = (
 def contents(report: CloseReport, place: Settings, month: str | None, dry_run: bool) -> Content:
     """Everything that is printed, from the reports of the stages and the rows that they wrote."""
     from billing_assets.cli.check import rows_of
-    from billing_assets.cli.close_queries import late_usage, ledger_movements
+    from billing_assets.cli.close_queries import late_usage, ledger_movements, unbilled
     from billing_assets.cli.ingest import ingest_content
 
     lake = place.lake()
@@ -58,7 +58,7 @@ def contents(report: CloseReport, place: Settings, month: str | None, dry_run: b
         "not_yet_due": sum(final.not_yet_due for _, final in report.months),
         "open": sum(final.open for _, final in report.months),
         "sealed": sorted({sealed for _, final in report.months for sealed in final.sealed}),
-        "unbilled": summed((rate.unbilled for rate, _ in report.months), ["disposition", "billable_metric_id"]),
+        "unbilled": records(unbilled(lake, [final.month for _, final in report.months])),
         "late_usage": records(late_usage(lake, ingested)) if ingested is not None else [],
         "ledger": records(ledger_movements(lake, batches)),
         "drafts": report.drafts.drafts,
@@ -103,10 +103,10 @@ def next_command(content: Content) -> str:
     """What a person does now."""
     if failed(content):
         return "billing check"
-    if content["held"]:
-        return f"billing show {content['held'][0]['invoice_id']}"
     if content["dry_run"]:
         return f"billing close{_month_option(content)}"
+    if content["held"]:
+        return f"billing show {content['held'][0]['invoice_id']}"
     if content["sealed"]:
         last = content["sealed"][-1]
         return f"billing export --month {last} --format csv --to exports/{last}"
@@ -186,7 +186,7 @@ def _print_held(content: Content) -> None:
         say(f"    {span(row['period_start'], row['period_end'])}, {total} so far")
         for reason, step in zip(row["hold_reasons"], row["next_steps"], strict=True):
             say(f"    {reason}{': ' + str(row['detail']) if row.get('detail') else ''}")
-            say(f"      {step}")
+            paragraph(step, indent=6)
 
 
 def _print_rest(content: Content) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any
 
 from billing_assets.cli.figures import group, moment, money, number, reasons, span, tier
 from billing_assets.cli.holds import next_step
-from billing_assets.cli.output import Column, Row, heading, loud, print_table, say, width
+from billing_assets.cli.output import Column, Row, heading, loud, paragraph, print_table, say, width
 
 ADJUSTMENTS = ("minimum_adjustment", "maximum_adjustment", "discount", "rounding")
+ADDRESS = ("city", "postal_code", "zip", "region", "state", "country")
+"""How an address ends; whatever else it has comes before, as line1, line2."""
 WIDE = 110
+"""Columns from which dates have a column of their own."""
 
 
 def print_invoice(invoice: Row, lines: Sequence[Row], verbose: bool = False) -> None:
@@ -29,7 +33,7 @@ def _print_status(invoice: Row) -> None:
         loud(f"DRAFT, NOT AN INVOICE: as of {moment(invoice['computed_as_of'])}, changes until it is finalized")
     for reason in held:
         loud(f"HELD: {reason}")
-        say(f"    {next_step(reason, invoice)}")
+        paragraph(next_step(reason, invoice), indent=4)
     if status == "VOID":
         loud(f"VOID since {moment(invoice['voided_at'])}: {invoice['void_reason'] or 'no reason given'}")
 
@@ -63,7 +67,8 @@ def bill_to(text: str | None) -> list[str]:
 def _address(address: Any) -> list[str]:
     if not isinstance(address, dict):
         return [address] if address else []
-    values = [", ".join(map(str, value)) if isinstance(value, list) else value for value in address.values()]
+    parts = sorted(address, key=lambda part: (ADDRESS.index(part) if part in ADDRESS else -1, part))
+    values = [", ".join(map(str, one)) if isinstance(one, list) else one for one in map(address.get, parts)]
     return [", ".join(str(value) for value in values if value)]
 
 
@@ -74,67 +79,79 @@ def _tax_ids(tax_ids: Any) -> list[str]:
 
 def _print_lines(invoice: Row, lines: Sequence[Row], verbose: bool) -> None:
     """One table, so that the columns of all products stand under each other; a heading row for each product."""
+    say()
     if not lines:
-        say()
         say("No lines.")
         return
-    rows: list[dict[str, Any]] = []
-    product: tuple[Any, ...] | None = None
-    for line in lines:
-        if (found := (line["product_id"], _product_name(line))) != product:
-            product = found
-            rows.append({"heading": found[1]})
-        rows.append({"currency": invoice["currency"], **line})
-    say()
+    rows: list[Row] = []
+    for (_, name), of_product in groupby(lines, key=lambda line: (line["product_id"], line["name"])):
+        chosen = list(of_product)
+        units = {line["unit"] for line in chosen if line["unit"]}
+        is_common = len(units) == 1
+        rows.append({"heading": f"{name}, in {', '.join(units)}" if is_common else name})
+        rows += [{**line, "shown_unit": None if is_common else line["unit"]} for line in chosen]
     print_table(rows, _columns(verbose))
 
 
 def _columns(verbose: bool) -> list[Column]:
     edge = width()
-    is_wide = edge is None or edge >= WIDE
-    columns = [Column("item", lambda row: _item(row, is_wide, verbose))]
-    if is_wide:
-        columns.append(Column("dates", lambda row: _of_line(row, _dates)))
+    if edge is not None and edge < WIDE:
+        item = [Column("item", _item(lambda line: "\n".join(f"  {text}" for text in _narrow(line, verbose))))]
+    else:
+        between = ", " if edge is None else "\n  "
+        item = [
+            Column("item", _item(lambda line: f"  {between.join([_wide(line), *_origin(line, verbose)])}")),
+            Column("dates", _of_line(_dates)),
+        ]
     return [
-        *columns,
-        Column("quantity", lambda row: _of_line(row, lambda line: _counted(line, "quantity")), numeric=True),
-        Column("unit", lambda row: _of_line(row, lambda line: line["unit"] or "")),
-        Column("unit price", lambda row: _of_line(row, lambda line: _counted(line, "unit_price")), numeric=True),
-        Column(
-            "amount", lambda row: _of_line(row, lambda line: money(line["amount"], line["amount_unit"])), numeric=True
-        ),
+        *item,
+        Column("quantity", _of_line(lambda line: _counted(line, "quantity")), numeric=True),
+        Column("unit price", _of_line(lambda line: _counted(line, "unit_price")), numeric=True),
+        Column("amount", _of_line(lambda line: money(line["amount"], line["amount_unit"])), numeric=True),
     ]
 
 
-def _of_line(row: Row, cell: Any) -> str:
-    return "" if "heading" in row else str(cell(row))
+def _item(cell: Callable[[Row], str]) -> Callable[[Row], str]:
+    """`cell` of a line; on a heading row the product's name."""
+    return lambda row: str(row["heading"]) if "heading" in row else cell(row)
 
 
-def _item(row: Row, is_wide: bool, verbose: bool) -> str:
-    if "heading" in row:
-        return str(row["heading"])
+def _of_line(cell: Callable[[Row], str]) -> Callable[[Row], str]:
+    """`cell` of a line; nothing on a heading row."""
+    return lambda row: "" if "heading" in row else cell(row)
+
+
+def _wide(line: Row) -> str:
+    return ", ".join(_details(line))
+
+
+def _narrow(line: Row, verbose: bool) -> list[str]:
+    return [*_details(line), _dates(line), *_origin(line, verbose)]
+
+
+def _details(line: Row) -> list[str]:
+    """What tells a line from the others of its product."""
     details = [
-        "" if row["line_type"] == "usage" else row["line_type"].replace("_", " "),
-        group(row["pricing_group_values"], row["presentation_group_values"]),
-        tier(row["tier_level"], row["tier_lower"], row["tier_upper"]),
-        _fee(row),
-        "not in the total" if not row["in_total"] else "",
-        f"override {row['override_id']}" if verbose and row["override_id"] else "",
-        f"rate {row['rate_id']}" if verbose and row["rate_id"] else "",
-        f"{row['event_count']:,} events" if verbose and row["event_count"] is not None else "",
-        f"line {row['line_number']} {row['line_item_id']}" if verbose else "",
+        "" if line["line_type"] == "usage" else line["line_type"].replace("_", " "),
+        group(line["pricing_group_values"], line["presentation_group_values"]),
+        tier(line["tier_level"], line["tier_lower"], line["tier_upper"]),
+        f"in {line['shown_unit']}" if line["shown_unit"] else "",
+        "" if line["in_total"] else "not in the total",
     ]
-    text = ", ".join(detail for detail in details if detail) or (row["rate_type"] or "").lower() or "usage"
-    return f"  {text}" if is_wide else f"  {text}\n  {_dates(row)}"
+    return [detail for detail in details if detail] or [str(line["rate_type"] or line["line_type"]).lower()]
 
 
-def _fee(row: Row) -> str:
-    """The name of a fee line, which says more than its product's."""
-    return str(row["name"]) if "fee" in str(row["name"]).lower() and row["line_type"] == "usage" else ""
-
-
-def _product_name(line: Row) -> str:
-    return str(line["product_name"] if line.get("product_name") else line["name"])
+def _origin(line: Row, verbose: bool) -> list[str]:
+    """Where a line comes from, for --verbose."""
+    if not verbose:
+        return []
+    origins = [
+        f"rate {line['rate_id']}" if line["rate_id"] else "",
+        f"override {line['override_id']}" if line["override_id"] else "",
+        f"{line['event_count']:,} events" if line["event_count"] is not None else "",
+        f"line {line['line_number']} {line['line_item_id']}",
+    ]
+    return [origin for origin in origins if origin]
 
 
 def _dates(line: Row) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
@@ -52,6 +52,14 @@ class InvoiceType(StrEnum):
     TRUEUP = "trueup"
     USAGE_CONSOLIDATED = "usage_consolidated"
     CORRECTION = "correction"
+
+
+LABELS: dict[Status, Callable[[int], str]] = {
+    Status.FINALIZED: lambda count: f"{count:,} finalized",
+    Status.DRAFT: lambda count: counted(count, "draft"),
+    Status.HELD: lambda count: f"{count:,} held",
+    Status.VOID: lambda count: f"{count:,} void",
+}
 
 
 @command("invoices", examples=EXAMPLES)
@@ -120,10 +128,17 @@ def print_invoices(rows: Sequence[Row]) -> None:
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """`41 invoices: 4,158.01 USD, 3,390 JPY`; void ones are counted, not summed."""
-    totals: dict[str, Decimal] = {}
-    for row in rows:
-        if row["status"] != "VOID":
+    """`41 finalized: 3,390 JPY, 4,158.01 USD; 2 held: 14.20 USD`, by status and currency."""
+    parts = []
+    for status in Status:
+        chosen = [row for row in rows if status_of(row) is status]
+        totals: dict[str, Decimal] = {}
+        for row in chosen:
             totals[row["currency"]] = totals.get(row["currency"], Decimal(0)) + row["total"]
-    listed = ", ".join(f"{money(total, currency)} {currency}" for currency, total in sorted(totals.items()))
-    return f"{counted(len(rows), 'invoice')}{': ' if listed else ''}{listed}"
+        listed = ", ".join(f"{money(total, currency)} {currency}" for currency, total in sorted(totals.items()))
+        parts += [f"{LABELS[status](len(chosen))}: {listed}"] if chosen else []
+    return "; ".join(parts)
+
+
+def status_of(row: Row) -> Status:
+    return Status.HELD if reasons(row.get("hold_reasons")) else Status(str(row["status"]).lower())

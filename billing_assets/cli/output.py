@@ -7,7 +7,8 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, Literal
 
 from billing_assets.cli.figures import aligned, jsonable, money_text
 
@@ -31,6 +32,8 @@ PARSED = frozenset(
     )
 )
 """Columns that hold JSON text in the tables, and are given as JSON here."""
+GAP = 2
+"""Blanks between columns."""
 SHOWN_AT_MOST = 1_000
 """Rows of a table on a terminal; what is redirected, and JSON, is always whole."""
 
@@ -73,6 +76,14 @@ def print_json(content: Mapping[str, Any]) -> None:
 def say(text: str = "") -> None:
     """A line of the result."""
     print(text)
+
+
+def paragraph(text: str, indent: int) -> None:
+    """Indented text, wrapped where there is an edge."""
+    edge = width()
+    lines = [text] if edge is None else wrap(text, max(edge - indent, 20), break_long_words=False)
+    for line in lines:
+        say(f"{'':{indent}}{line}")
 
 
 def tell(text: str) -> None:
@@ -118,14 +129,28 @@ def print_table(rows: Sequence[Row], columns: Sequence[Column], indent: int = 0)
     """Rows as a table: as wide as it needs in a file, as wide as fits on a terminal. Nothing is cut off."""
     edge = width()
     shown = rows if edge is None else rows[:SHOWN_AT_MOST]
-    cells = {column.title: _cells(shown, column) for column in columns}
+    filled = [Filled(column, _cells(shown, column)) for column in columns]
     if edge is None:
-        _print_plain(columns, cells, indent)
+        _print_plain(filled, indent)
         return
-    fitting = _fitting([column for column in columns if any(cells[column.title])], cells, edge - indent)
-    _print_rich(fitting, cells, indent)
+    _print_rich(_fitting([one for one in filled if any(one.cells)], edge - indent), indent)
     if len(rows) > len(shown):
         say(f"{'':{indent}}... and {len(rows) - len(shown):,} more; filter, or redirect the output to see all")
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A column with its cells."""
+
+    column: Column
+    cells: list[str]
+
+    @property
+    def width(self) -> int:
+        from rich.cells import cell_len
+
+        lines = (line for cell in (self.column.title, *self.cells) for line in cell.split("\n"))
+        return max(cell_len(line) for line in lines)
 
 
 def _cells(rows: Sequence[Row], column: Column) -> list[str]:
@@ -133,48 +158,40 @@ def _cells(rows: Sequence[Row], column: Column) -> list[str]:
     return aligned(texts) if column.numeric else texts
 
 
-def _natural(column: Column, cells: Mapping[str, list[str]]) -> int:
-    from rich.cells import cell_len
-
-    lines = (line for cell in (column.title, *cells[column.title]) for line in cell.split("\n"))
-    return max(cell_len(line) for line in lines)
-
-
-def _fitting(columns: list[Column], cells: Mapping[str, list[str]], edge: int) -> list[Column]:
+def _fitting(filled: list[Filled], edge: int) -> list[Filled]:
     """The columns that fit the edge: those of the highest rank are left out first."""
-    chosen = list(columns)
-    while sum(_natural(column, cells) + 2 for column in chosen) - 2 > edge:
-        droppable = max(chosen, key=lambda column: column.rank, default=None)
-        if droppable is None or droppable.rank == 0:
+    chosen = list(filled)
+    while sum(one.width + GAP for one in chosen) - GAP > edge:
+        highest = max((one.column.rank for one in chosen), default=0)
+        if highest == 0:
             break
-        chosen = [column for column in chosen if column.rank < droppable.rank]
+        chosen = [one for one in chosen if one.column.rank < highest]
     return chosen
 
 
-def _print_plain(columns: Sequence[Column], cells: Mapping[str, list[str]], indent: int) -> None:
+def _print_plain(filled: Sequence[Filled], indent: int) -> None:
     from rich.cells import cell_len
 
-    widths = [_natural(column, cells) for column in columns]
-    titles = [column.title for column in columns]
-    for line in zip(*([title, *cells[title]] for title in titles), strict=True):
+    titles = [[one.column.title for one in filled]] if any(one.column.title for one in filled) else []
+    for line in (*titles, *zip(*(one.cells for one in filled), strict=True)):
         padded = []
-        for column, size, cell in zip(columns, widths, line, strict=True):
-            gap = " " * (size - cell_len(cell.replace("\n", " ")))
-            text = cell.replace("\n", " ")
-            padded.append(gap + text if column.numeric else text + gap)
+        for one, cell in zip(filled, line, strict=True):
+            gap = " " * (one.width - cell_len(cell))
+            padded.append(gap + cell if one.column.numeric else cell + gap)
         say((" " * indent + "  ".join(padded)).rstrip())
 
 
-def _print_rich(columns: Sequence[Column], cells: Mapping[str, list[str]], indent: int) -> None:
+def _print_rich(filled: Sequence[Filled], indent: int) -> None:
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold underline")
-    for column in columns:
-        side = "right" if column.numeric else "left"
-        table.add_column(column.title, justify=side, no_wrap=column.numeric, overflow="fold")  # type: ignore[arg-type]
-    for line in zip(*(cells[column.title] for column in columns), strict=True):
+    titled = any(one.column.title for one in filled)
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold", show_header=titled)
+    for one in filled:
+        side: Literal["left", "right"] = "right" if one.column.numeric else "left"
+        table.add_column(one.column.title, justify=side, no_wrap=one.column.numeric, overflow="fold")
+    for line in zip(*(one.cells for one in filled), strict=True):
         table.add_row(*(Text(cell, overflow="fold") for cell in line))
     console = terminal()
     with console.capture() as captured:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from billing_assets.cli.command import command
 from billing_assets.cli.figures import counted, moment, number
-from billing_assets.cli.output import Column, heading, print_json, print_table, records, say
+from billing_assets.cli.output import Column, heading, paragraph, print_json, print_table, records, say
 from billing_assets.cli.settings import Settings
 from billing_assets.errors import BillingError, CatalogError
 
@@ -148,16 +148,18 @@ def _print(content: dict[str, Any], settings: Settings) -> None:
     say(f"Events    {content['events']}")
     say(f"Catalog   {catalog['directory']}: {_catalog_state(catalog)}")
     heading("Event files")
-    say(
-        f"  {counted(files['files'], 'file')} ingested, {counted(files['rows'], 'row')} = {files['accepted']:,} "
+    paragraph(
+        f"{counted(files['files'], 'file')} ingested, {counted(files['rows'], 'row')} = {files['accepted']:,} "
         f"accepted + {files['duplicates']:,} duplicates + {files['rejected']:,} rejected; last arrival "
-        f"{moment(files['last_arrival']) or 'none'}"
+        f"{moment(files['last_arrival']) or 'none'}",
+        indent=2,
     )
     if files["waiting"]:
-        say(f"  {counted(len(files['waiting']), 'new file')} to ingest: {', '.join(files['waiting'][:5])}"
-            f"{' ...' if len(files['waiting']) > 5 else ''}")  # fmt: skip
+        more = " ..." if len(files["waiting"]) > 5 else ""
+        names = ", ".join(files["waiting"][:5])
+        paragraph(f"{counted(len(files['waiting']), 'new file')} to ingest: {names}{more}", indent=2)
     if files["problem"]:
-        say(f"  {files['problem']}")
+        paragraph(files["problem"], indent=2)
     heading("Last batches")
     if content["batches"]:
         print_table(content["batches"], BATCHES, indent=2)
@@ -165,7 +167,8 @@ def _print(content: dict[str, Any], settings: Settings) -> None:
         say("  none yet: `billing close` begins")
     for batch in content["batches"]:
         if batch["state"] == "INTENT":
-            say(f"  batch {batch['batch_no']} of {batch['sequence']} is unfinished; the next run finishes it first")
+            text = f"batch {batch['batch_no']} of {batch['sequence']} is unfinished; the next run finishes it first"
+            paragraph(text, indent=2)
     heading("Months")
     if content["months"]:
         print_table(content["months"], MONTHS, indent=2)

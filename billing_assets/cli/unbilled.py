@@ -21,15 +21,15 @@ billing unbilled --disposition unrated --customer acme
 COLUMNS = (
     Column("disposition", lambda row: row["disposition"]),
     Column("reference", lambda row: row["customer_ref"]),
-    Column("customer", lambda row: row["customer_id"] or "", rank=5),
-    Column("metric", lambda row: row["billable_metric_id"] or "", rank=0),
-    Column("product", lambda row: row["product_id"] or "", rank=4),
+    Column("customer", lambda row: row["customer_id"] or "", rank=6),
+    Column("metric", lambda row: row["billable_metric_id"] or ""),
+    Column("product", lambda row: row["product_id"] or "", rank=5),
     Column("group", lambda row: group(row["group_values"]), rank=1),
-    Column("days", lambda row: days(row), rank=1),
+    Column("days", lambda row: days(row), rank=2),
     Column("events", lambda row: number(row["event_count"]), numeric=True),
-    Column("quantity", lambda row: number(row["quantity"]), numeric=True, rank=2),
-    Column("reason", lambda row: row["reason"] or "", rank=3),
-    Column("first event", lambda row: row["first_transaction_id"] or "", rank=6),
+    Column("quantity", lambda row: number(row["quantity"]), numeric=True, rank=3),
+    Column("reason", lambda row: row["reason"] or "", rank=4),
+    Column("first event", lambda row: row["first_transaction_id"] or "", rank=7),
 )
 
 

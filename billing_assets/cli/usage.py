@@ -84,7 +84,9 @@ def summed(rows: pl.LazyFrame, by: By) -> pl.LazyFrame:
     import polars as pl
 
     keys = ["customer_id", "billable_metric_id", "contract_id", "group_key", "group_values", "month"]
+    coarse_first = pl.col("group_key").str.len_chars()
+    group = ["contract_id", coarse_first, "group_key", "group_values"]
     if by is By.DAY:
-        return rows.sort("customer_id", "billable_metric_id", "usage_date", "contract_id", "group_key", "group_values")
+        return rows.sort("customer_id", "billable_metric_id", "usage_date", *group)
     added = rows.group_by(keys).agg(pl.col("quantity", "event_count").sum())
-    return added.sort("month", *keys[:-1])
+    return added.sort("month", "customer_id", "billable_metric_id", *group)

@@ -1,0 +1,219 @@
+"""From a new project to finalized invoices: every command of a month, as real processes on one lake."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from billing_assets_tests.cli.process import billing, billing_json
+
+JANUARY = "2026-02-03T00:00:00Z"
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new project whose sample month is January 2026, never closed."""
+    directory = tmp_path_factory.mktemp("month")
+    assert billing(directory, "init", "company", "--now", JANUARY).returncode == 0
+    company = directory / "company"
+    settings = company / "catalog" / "settings.yaml"
+    # Its events arrive when they are written, which is long after January for whoever runs this later.
+    settings.write_text(settings.read_text().replace("backdating_window: 90d", "backdating_window: none"))
+    return company
+
+
+@pytest.fixture(scope="module")
+def closed(fresh: Path) -> Path:
+    """The project, closed once."""
+    company = copied(fresh, "closed")
+    ran = billing(company, "close", "--month", "2026-01", "--now", JANUARY)
+    assert ran.returncode == 0, ran.stderr
+    return company
+
+
+def copied(project: Path, name: str) -> Path:
+    shutil.rmtree(project.parent / name, ignore_errors=True)
+    return Path(shutil.copytree(project, project.parent / name, symlinks=True))
+
+
+def contents(directory: Path) -> dict[str, str]:
+    """Every file of a directory by its hash."""
+    files = sorted(file for file in directory.rglob("*") if file.is_file())
+    return {str(file.relative_to(directory)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def tables(project: Path) -> dict[str, str]:
+    """The lake without Dagster's own records."""
+    return {name: text for name, text in contents(project / "lake").items() if not name.startswith(".dagster")}
+
+
+def test_a_close_says_what_it_finalized_and_what_comes_next(fresh: Path) -> None:
+    company = copied(fresh, "told")
+    ran = billing(company, "close", "--month", "2026-01", "--now", JANUARY)
+    assert ran.returncode == 0
+    assert "Ingestion: 1 file, 86 rows = 86 accepted + 0 duplicates + 0 rejected (batch 1)" in ran.stdout
+    assert re.search(r"USAGE +2 +81\.54 +USD", ran.stdout)
+    assert "sealed: 2026-01" in ran.stdout
+    assert re.search(r"(\d+) of \1 checks passed", ran.stdout)
+    assert "next: billing export --month 2026-01" in ran.stdout
+    assert "finalizing" in ran.stderr
+    assert (company / "lake" / ".dagster" / "dagster.yaml").exists()
+
+
+def test_the_invoices_are_there_to_the_cent(closed: Path) -> None:
+    found = billing_json(closed, "invoices", "--month", "2026-01")["invoices"]
+    assert [(row["invoice_number"], row["customer_id"], row["total"]) for row in found] == [
+        ("INV-2026-000001", "acme", "4.74"),
+        ("INV-2026-000002", "globex", "76.80"),
+    ]
+    assert billing(closed, "check").returncode == 0
+
+
+def test_a_second_close_writes_nothing(closed: Path) -> None:
+    company = copied(closed, "again")
+    before = tables(company)
+    ran = billing(company, "close", "--month", "2026-01", "--now", JANUARY)
+    assert ran.returncode == 0
+    assert "no new event files" in ran.stdout
+    assert tables(company) == before
+
+
+def test_a_dry_run_tells_the_same_and_writes_nothing(fresh: Path) -> None:
+    company = copied(fresh, "dry")
+    before = contents(company)
+    ran = billing(company, "close", "--month", "2026-01", "--now", JANUARY, "--dry-run")
+    assert ran.returncode == 0
+    assert re.search(r"USAGE +2 +81\.54 +USD", ran.stdout)
+    assert "next: billing close --month 2026-01" in ran.stdout
+    assert "nothing was written" in ran.stderr
+    assert contents(company) == before
+
+
+def test_a_dry_run_over_a_closed_lake_leaves_its_files_as_they_are(closed: Path) -> None:
+    before = contents(closed / "lake")
+    more = '{"transaction_id":"late-1","customer_id":"acme","event_type":"completion",' \
+        '"timestamp":"2026-01-20T10:00:00Z","properties":{"model":"small","output_tokens":1000}}\n'  # fmt: skip
+    company = copied(closed, "dry-late")
+    (company / "events" / "late.jsonl").write_text(more)
+    ran = billing(company, "close", "--now", JANUARY, "--dry-run")
+    assert "Late usage: 1 event for 1 final invoice" in ran.stdout
+    assert contents(company / "lake") == before
+
+
+def test_a_late_event_changes_no_final_invoice(closed: Path) -> None:
+    company = copied(closed, "late")
+    more = '{"transaction_id":"late-1","customer_id":"acme","event_type":"completion",' \
+        '"timestamp":"2026-01-20T10:00:00Z","properties":{"model":"small","output_tokens":1000}}\n'  # fmt: skip
+    (company / "events" / "late.jsonl").write_text(more)
+    before = billing_json(company, "show", "INV-2026-000001")
+    ran = billing(company, "close", "--now", JANUARY)
+    assert "INV-2026-000001  acme  1 event" in ran.stdout
+    assert billing_json(company, "show", "INV-2026-000001") == before
+
+
+def test_a_held_invoice_is_listed_with_the_next_step_and_the_exit_code_is_1(fresh: Path) -> None:
+    company = copied(fresh, "held")
+    more = '{"transaction_id":"new-1","customer_id":"acme","event_type":"completion",' \
+        '"timestamp":"2026-01-20T10:00:00Z","properties":{"model":"huge","output_tokens":1000}}\n'  # fmt: skip
+    (company / "events" / "new-model.jsonl").write_text(more)
+    ran = billing(company, "close", "--month", "2026-01", "--now", JANUARY)
+    assert ran.returncode == 1
+    assert "*** 1 invoice HELD ***" in ran.stdout
+    assert "UNRATED_USAGE" in ran.stdout
+    assert re.search(r"USAGE +1 +76\.80 +USD", ran.stdout)
+    held = billing_json(company, "invoices", "--status", "held")["invoices"]
+    assert [(row["customer_id"], row["hold_reasons"]) for row in held] == [("acme", ["UNRATED_USAGE"])]
+    assert "huge" in billing(company, "unbilled", "--disposition", "unrated").stdout
+
+    cards = company / "catalog" / "rate_cards.yaml"
+    flat = "{product_id: output-tokens, pricing_group_values: {model: huge}, starting_at: 2026-01-01, "
+    rate = f"      - {flat}rate_type: FLAT, price: 1}}\n"
+    cards.write_text(cards.read_text().replace("    rates:\n", f"    rates:\n{rate}"))
+    again = billing(company, "close", "--month", "2026-01", "--now", JANUARY)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "sealed: 2026-01" in again.stdout
+
+
+def test_nothing_is_finalized_before_it_is_due(fresh: Path) -> None:
+    company = copied(fresh, "early")
+    ran = billing(company, "close", "--month", "2026-01", "--now", "2026-02-01T12:00:00Z")
+    assert ran.returncode == 0
+    assert "not yet due: 2 drafts" in ran.stdout
+    assert billing_json(company, "invoices", "--status", "finalized")["invoices"] == []
+    assert billing_json(company, "status")["next_due"] == "2026-02-02T00:00:00Z"
+
+
+def test_a_changed_event_file_is_a_problem_of_the_input(closed: Path) -> None:
+    company = copied(closed, "changed")
+    with (company / "events" / "2026-01.jsonl").open("a") as file:
+        file.write('{"transaction_id":"x"}\n')
+    ran = billing(company, "close", "--now", JANUARY)
+    assert ran.returncode == 1
+    assert "PROBLEM" in ran.stdout
+    assert "2026-01.jsonl" in ran.stdout
+
+
+def test_without_ingestion_new_files_wait(fresh: Path) -> None:
+    company = copied(fresh, "waiting")
+    ran = billing(company, "close", "--month", "2026-01", "--now", JANUARY, "--no-ingest")
+    assert "Ingestion: left out" in ran.stdout
+    assert billing_json(company, "status")["files"]["waiting"] == ["2026-01.jsonl"]
+
+
+def test_ingest_counts_each_file_and_reasons_of_rejects(fresh: Path) -> None:
+    company = copied(fresh, "ingest")
+    (company / "events" / "bad.jsonl").write_text("not json\n")
+    found = billing_json(company, "ingest", "--now", JANUARY)
+    assert {file["source_file"]: (file["rows"], file["accepted"], file["rejected"]) for file in found["files"]} == {
+        "2026-01.jsonl": (86, 86, 0),
+        "bad.jsonl": (1, 0, 1),
+    }
+    assert found["rejected_by_reason"] == [{"reason": "invalid_json", "rows": 1}]
+    assert billing(company, "ingest", "--now", JANUARY).stdout.startswith("no new event files")
+
+
+def test_drafts_are_computed_without_writing(closed: Path) -> None:
+    before = tables(closed)
+    found = billing_json(closed, "draft", "--now", "2026-02-20", "--customer", "acme")["drafts"]
+    assert [(row["customer_id"], row["close_month"], row["status"]) for row in found] == [("acme", "2026-02", "DRAFT")]
+    page = billing(closed, "draft", "--now", "2026-02-20", "--customer", "acme", "--lines").stdout
+    assert page.startswith("*** DRAFT, NOT AN INVOICE: as of 2026-02-20")
+    assert tables(closed) == before
+    assert "nearest: acme" in billing(closed, "draft", "--customer", "acne").stderr
+
+
+def test_json_of_a_close_is_alone_on_stdout_with_money_as_text(fresh: Path) -> None:
+    company = copied(fresh, "json")
+    found = billing_json(company, "close", "--month", "2026-01", "--now", JANUARY)
+    assert found["finalized"] == [{"invoice_type": "USAGE", "currency": "USD", "invoices": 2, "total": "81.54"}]
+    assert (found["held"], found["sealed"]) == ([], ["2026-01"])
+    assert all(check["ok"] for check in found["checks"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--month", "2025-12"], "before 2026-01"),
+        (["--month", "2026-03"], "has not begun"),
+        (["--now", "2999-01-01"], "--allow-future"),
+    ],
+)
+def test_a_close_that_cannot_work_is_refused_before_any_work(fresh: Path, arguments: list[str], message: str) -> None:
+    ran = billing(fresh, "close", "--now", JANUARY, *arguments)
+    assert ran.returncode == 2
+    assert message in ran.stderr
+    assert not (fresh / "lake").exists()
+
+
+def test_a_broken_catalog_stops_the_close_with_its_problems(fresh: Path) -> None:
+    company = copied(fresh, "broken")
+    contracts = company / "catalog" / "contracts.yaml"
+    contracts.write_text(contracts.read_text().replace("customer_id: globex", "customer_id: globus"))
+    ran = billing(company, "close", "--now", JANUARY)
+    assert ran.returncode == 1
+    assert "contracts.yaml:" in ran.stderr
+    assert "globex" in ran.stderr
