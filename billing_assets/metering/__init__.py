@@ -3,13 +3,15 @@
 compile_measures(metrics)                 what is kept of each event
 hourly_states(events, measures, ...)      one scan of a day; one row per measure, reference, group, hour, ingest batch
 distinct_values(events, measures, ...)    the same for metrics that count distinct values
-candidates(states, metrics, ...)          whose usage it is: references to customers, contracts, periods, products
-cumulatives(usage, values, segments)      period-to-date quantities at the ends of segments
-dispositions(candidates, segments)        what became of every (event, metric)
+attribute(states, values, ...)            whose usage it is: references to customers, contracts, periods, products
+cumulatives(usage, values, segments, ...) period-to-date quantities at the ends of segments
+disposed(candidates, usage, segments)     what became of every (event, metric)
+listed, with_samples                      what is not billed, and why, with its first and last transaction
+equation(outcome, states, ...)            accepted = billed + listed
 daily_usage(candidates, values, ...)      the table that analysts read
 """
 
-from billing_assets.metering.attribution import Attribution, attribute, usage_groups
+from billing_assets.metering.attribution import Attribution, Terms, attribute, usage_groups
 from billing_assets.metering.cumulatives import cumulatives
 from billing_assets.metering.daily import daily_usage
 from billing_assets.metering.dispositions import disposed, equation, exceptions_by_period, listed
@@ -21,6 +23,7 @@ __all__ = [
     "NO_METRIC",
     "Attribution",
     "Measure",
+    "Terms",
     "attribute",
     "compile_measures",
     "cumulatives",

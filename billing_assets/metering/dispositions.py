@@ -1,67 +1,68 @@
 """What became of every (accepted event, metric): billed, or listed with a reason. Nothing vanishes.
 
-The equation per metric and day is: accepted = billed + settled + listed. Its left side is counted from the states before
-anything is joined to them, its right side after all joins, so that a row lost or doubled on the way shows.
+The equation per metric and day is: accepted = billed + listed. Its left side is counted from the states before anything
+is joined to them, its right side after all joins, so that a row lost or doubled on the way shows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import polars as pl
 
 from billing_assets.catalog.metrics import BillableMetric
 from billing_assets.columns import DECIMAL, TIMESTAMP
-from billing_assets.metering.attribution import metric_frame
 from billing_assets.metering.grain import (
     BILLED,
+    CANDIDATES,
     CODE,
     EXCEPTION,
     GROUP,
     NOT_ENTITLED,
     NOT_OURS,
     PRECEDENCE,
-    STATE_ROW,
+    SLICE_OF_METRIC,
     UNATTRIBUTED,
-    UNMATCHED,
     UNRATED,
 )
-from billing_assets.metering.measures import NO_METRIC, compile_measures
+from billing_assets.metering.measures import metric_frame
 from billing_assets.money import decimal
 
-ROW = (*STATE_ROW, "billable_metric_id")
 STATUS_CODES = {"rated": CODE[BILLED], "unrated": CODE[UNRATED], "not_entitled": CODE[NOT_ENTITLED]}
+
+KEPT = (
+    *SLICE_OF_METRIC,
+    *("window_end", "batches_through", "usage_date", "aggregation_type", "event_count", "exception_count", "sum"),
+    *("customer_id", "contract_id", "period_start", "close_month", "product_id", "reason", "code", "preference"),
+)
 
 
 def disposed(candidates: pl.LazyFrame, usage: pl.LazyFrame, quantified: pl.LazyFrame) -> pl.LazyFrame:
-    """Grain (metric, state): one row for each state with its `disposition`, contract, period, product and reason.
+    """Grain (slice, metric): its `disposition`, with the contract, period, product and reason of it.
 
-    `quantified` is the segments with their final status. Where a state could be several things the first of PRECEDENCE
+    `quantified` is the segments with their final status. Where a slice could be several things the first of PRECEDENCE
     holds: an event that any product bills is billed.
     """
-    priced = _priced(usage, quantified)
     undecided = candidates.filter(pl.col("code") != CODE[BILLED]).with_columns(reason=pl.lit(None, dtype=pl.String))
-    together = pl.concat([priced, undecided], how="diagonal")
-    billed = together.filter(pl.col("code") == CODE[BILLED])
-    others = together.filter(pl.col("code") != CODE[BILLED])
-    # The few that are not billed by one candidate may be billed by another; only they are compared.
-    contested = billed.join(others.select(ROW).unique(), on=ROW, how="semi").select(ROW).unique()
-    first = ["code", "contract_id", "product_id", "period_start"]
-    unbilled = others.join(contested, on=ROW, how="anti").sort(*ROW, *first).unique(subset=ROW, keep="first")
+    together = pl.concat([_priced(usage, quantified).select(KEPT), undecided.select(KEPT)])
+    rank = pl.col("code").cast(pl.Int64) * CANDIDATES + pl.col("preference")
+    chosen = (
+        together.with_columns(rank=rank)
+        .group_by(*SLICE_OF_METRIC)
+        .agg(pl.col(name).min_by("rank") for name in KEPT if name not in SLICE_OF_METRIC)
+    )
     names = pl.col("code").replace_strict(dict(enumerate(PRECEDENCE)), return_dtype=pl.String)
-    kept = [*ROW, "customer_id", "contract_id", "period_start", "product_id", "reason", "aggregation_type",
-            "event_count", "exception_count", "sum", "usage_date", "close_month", "code"]  # fmt: skip
-    return pl.concat([billed.select(kept).unique(subset=ROW), unbilled.select(kept)]).with_columns(disposition=names)
+    return chosen.with_columns(disposition=names).drop("code", "preference")
 
 
 def _priced(usage: pl.LazyFrame, quantified: pl.LazyFrame) -> pl.LazyFrame:
     """Usage of products with the disposition that its segment's status gives it."""
     spans = quantified.select(*GROUP, "segment_start", "segment_end", "segment_status", reason="unrated_reason")
-    hour = pl.col("window_start")
-    status = pl.col("segment_status")
+    at, status = pl.col("window_start"), pl.col("segment_status")
     return (
         usage.join(spans, on=GROUP)
-        .filter(hour >= pl.col("segment_start"), hour < pl.col("segment_end"))
+        .filter(at >= pl.col("segment_start"), at < pl.col("segment_end"))
         .with_columns(
             code=status.replace_strict(STATUS_CODES, return_dtype=pl.Int8),
             reason=pl.when(status == "unrated").then("reason"),
@@ -69,88 +70,72 @@ def _priced(usage: pl.LazyFrame, quantified: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def listed(
-    dispositions: pl.LazyFrame, states: pl.LazyFrame, metrics: Sequence[BillableMetric], month: str | None
-) -> pl.LazyFrame:
-    """The table `unbilled_usage` without its sample transactions: everything that is not billed, and why.
+def listed(outcome: pl.LazyFrame, month: str | None) -> pl.LazyFrame:
+    """Grain (slice, metric, billed or exception): everything that is not billed, and why; `with_samples` adds it up.
 
-    Usage of a contract is of its period's month, other usage of its day's. `states` gives the events that match no
-    metric. Rows of final periods and of other months are left to the computations that they belong to.
+    Usage of a contract is of its period's month, other usage of its day's. Rows of final periods and of other months
+    are left to the computations that they belong to. An event without a usable value is a metric_exception whatever
+    became of the others of its slice, unless nobody knows its customer.
     """
-    ours = dispositions.filter(~pl.col("disposition").is_in(NOT_OURS))
-    exceptional = ours.filter(pl.col("exception_count") > 0, pl.col("disposition") != UNATTRIBUTED).with_columns(
+    ours = outcome.filter(~pl.col("disposition").is_in(NOT_OURS)).with_columns(
+        month=pl.coalesce("close_month", pl.col("usage_date").dt.strftime("%Y-%m"))
+    )
+    if month is not None:
+        ours = ours.filter(pl.col("month") == month)
+    is_unattributed = pl.col("disposition") == UNATTRIBUTED
+    exceptional = ours.filter(pl.col("exception_count") > 0, ~is_unattributed).with_columns(
         disposition=pl.lit(EXCEPTION),
         reason=pl.lit("not_a_number_or_absent"),
         event_count=pl.col("exception_count"),
         quantity=pl.lit(None, dtype=DECIMAL),
     )
-    valued = pl.when(pl.col("disposition") == UNATTRIBUTED).then("event_count").otherwise(
-        pl.col("event_count") - pl.col("exception_count")
+    others = ours.filter(pl.col("disposition") != BILLED).with_columns(
+        event_count=pl.when(is_unattributed).then("event_count").otherwise(_usable()), quantity=_additive()
     )
-    unbilled = (
-        ours.filter(pl.col("disposition") != BILLED)
-        .with_columns(event_count=valued, quantity=_additive())
-        .filter(pl.col("event_count") > 0)
-    )
-    rows = pl.concat([exceptional, unbilled, unmatched(states, metrics)], how="diagonal").with_columns(
-        month=pl.coalesce("close_month", pl.col("usage_date").dt.strftime("%Y-%m"))
-    )
-    chosen = rows if month is None else rows.filter(pl.col("month") == month)
-    key = ["month", "disposition", "billable_metric_id", "customer_ref", "customer_id", "group_values", "usage_date",
-           "reason", "product_id", "contract_id", "period_start"]  # fmt: skip
-    return chosen.group_by(key).agg(
-        pl.col("event_count").sum(),
-        quantity=pl.when(pl.col("quantity").is_not_null().any()).then(pl.col("quantity").sum()),
-        first_hour=pl.col("window_start").min(),
-        last_hour=pl.col("window_start").max(),
-    )
+    return pl.concat([exceptional, others.filter(pl.col("event_count") > 0)])
+
+
+def _usable() -> pl.Expr:
+    return pl.col("event_count") - pl.col("exception_count")
 
 
 def _additive() -> pl.Expr:
-    """The quantity of states, where the aggregation adds up."""
-    count = (pl.col("event_count") - pl.col("exception_count")) * decimal(1)
-    return (
-        pl.when(pl.col("aggregation_type") == "COUNT")
-        .then(count)
-        .when(pl.col("aggregation_type") == "SUM")
-        .then(pl.col("sum"))
-    )
-
-
-def unmatched(states: pl.LazyFrame, metrics: Sequence[BillableMetric]) -> pl.LazyFrame:
-    """States of the events that match no metric, as dispositions."""
-    measure = next(one for one in compile_measures(metrics) if one.kind == NO_METRIC)
-    return states.filter(pl.col("measure_id") == measure.measure_id).select(
-        "customer_ref", "group_values", "usage_date", "window_start", "event_count", disposition=pl.lit(UNMATCHED)
-    )
+    """The quantity of slices, where the aggregation adds up."""
+    kind = pl.col("aggregation_type")
+    return pl.when(kind == "COUNT").then(_usable() * decimal(1)).when(kind == "SUM").then(pl.col("sum"))
 
 
 def equation(
-    dispositions: pl.LazyFrame, states: pl.LazyFrame, metrics: Sequence[BillableMetric], now: object
+    outcome: pl.LazyFrame, states: pl.LazyFrame, metrics: Sequence[BillableMetric], now: datetime
 ) -> pl.LazyFrame:
     """Grain (metric, day): accepted, billed and listed events; `listed` includes what other computations list."""
+    keys = ["billable_metric_id", "usage_date"]
     accepted = (
         states.filter(pl.col("window_start") <= pl.lit(now, dtype=TIMESTAMP))
-        .join(metric_frame(metrics), on="measure_id")
-        .group_by("billable_metric_id", "usage_date")
+        .group_by("measure_id", "usage_date")
         .agg(accepted=pl.col("event_count").sum())
+        .join(metric_frame(metrics), on="measure_id")
+        .select(*keys, "accepted")
     )
     is_billed = pl.col("disposition") == BILLED
-    usable = pl.col("event_count") - pl.col("exception_count")
-    outcome = dispositions.group_by("billable_metric_id", "usage_date").agg(
-        billed=pl.when(is_billed).then(usable).otherwise(0).sum(),
-        listed=pl.when(is_billed).then("exception_count").otherwise("event_count").sum(),
+    found = (
+        outcome.filter(pl.col("billable_metric_id").is_not_null())
+        .group_by(keys)
+        .agg(
+            billed=pl.when(is_billed).then(_usable()).otherwise(0).sum(),
+            listed=pl.when(is_billed).then("exception_count").otherwise("event_count").sum(),
+        )
     )
-    return accepted.join(outcome, on=["billable_metric_id", "usage_date"], how="full", coalesce=True).with_columns(
+    return accepted.join(found, on=keys, how="full", coalesce=True).with_columns(
         pl.col("accepted", "billed", "listed").fill_null(0)
     )
 
 
 def exceptions_by_period(candidates: pl.LazyFrame) -> pl.LazyFrame:
-    """Grain (contract, billing period): events without a usable value, once for each metric that they fail."""
-    states = candidates.filter(pl.col("code") == CODE[BILLED], pl.col("exception_count") > 0)
-    return (
-        states.unique(subset=[*ROW, "contract_id"])
-        .group_by("contract_id", "period_start")
-        .agg(pl.col("exception_count").sum())
-    )
+    """Grain (contract, billing period): exception_count, the events without a usable value.
+
+    An event counts once for each property that lacks its value, however many metrics read that.
+    """
+    failed = candidates.filter(pl.col("code") == CODE[BILLED], pl.col("exception_count") > 0)
+    once = [name for name in (*SLICE_OF_METRIC, "contract_id") if name != "billable_metric_id"]
+    return failed.unique(subset=once).group_by("contract_id", "period_start").agg(pl.col("exception_count").sum())

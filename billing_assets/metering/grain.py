@@ -5,8 +5,11 @@ from __future__ import annotations
 GROUP = ("contract_id", "period_start", "product_id", "pricing_group_values", "presentation_group_values")
 """One quantity: of a product, in a billing period of a contract, for one combination of group values."""
 
-STATE_ROW = ("measure_id", "customer_ref", "group_values", "window_start", "ingest_batch")
-"""One state; with a metric, the unit that has one disposition."""
+SLICE = ("measure_id", "customer_ref", "group_values", "window_start", "batches_after")
+"""Merged states of neighbouring hours that every term of the catalog treats alike; see `slices`."""
+
+SLICE_OF_METRIC = (*SLICE, "billable_metric_id")
+"""What has one disposition."""
 
 BILLED, SETTLED, LATE, ELSEWHERE = "billed", "settled", "late_usage", "elsewhere"
 UNRATED, NOT_ENTITLED, EXCLUDED = "unrated", "not_entitled", "excluded_by_usage_filter"
@@ -24,6 +27,7 @@ PRECEDENCE: tuple[str, ...] = (
     NO_PRODUCT,
     NO_CONTRACT,
     UNATTRIBUTED,
+    UNMATCHED,
 )
 """Where an (event, metric) could be several things, the first holds: billed by any product is billed.
 
@@ -34,3 +38,7 @@ elsewhere: in an open period that this computation is not about.
 CODE = {name: code for code, name in enumerate(PRECEDENCE)}
 NOT_OURS = (SETTLED, ELSEWHERE)
 """Dispositions that another computation has listed or will list."""
+
+PRODUCTS = 2**20
+CANDIDATES = 2**56
+"""Bounds of `preference`, contract_position * PRODUCTS + the product's position, which orders candidates of one code."""

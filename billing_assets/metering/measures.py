@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import polars as pl
 
 from billing_assets.catalog.metrics import BillableMetric, CountMetric, EventMetric, KeyedMetric
 from billing_assets.catalog.values import canonical_text
@@ -59,7 +60,7 @@ def compile_measures(metrics: Iterable[BillableMetric]) -> tuple[Measure, ...]:
     needs: dict[_Source, set[str]] = {}
     for metric in events:
         needed = STATISTICS.get(metric.aggregation_type)
-        needs.setdefault(_source(metric), set()).update({needed} if needed else set())
+        needs.setdefault(_source(metric, events), set()).update({needed} if needed else set())
     measures = [
         _identified(kind, (one,), key, group_key, tuple(sorted(statistics)))
         for (kind, one, key, group_key), statistics in needs.items()
@@ -69,14 +70,23 @@ def compile_measures(metrics: Iterable[BillableMetric]) -> tuple[Measure, ...]:
     return tuple(sorted((*measures, unmatched), key=lambda measure: measure.measure_id))
 
 
-def measure_of(metric: EventMetric, measures: Sequence[Measure]) -> Measure:
-    """The measure that a metric reads."""
-    kind, one, key, group_key = _source(metric)
+def measure_of(metric: EventMetric, metrics: Iterable[BillableMetric]) -> Measure:
+    """The measure that a metric reads, one of those of `metrics`."""
+    events = event_metrics(metrics)
+    kind, one, key, group_key = _source(metric, events)
     return next(
         measure
-        for measure in measures
+        for measure in compile_measures(events)
         if (measure.kind, measure.filters, measure.key, measure.group_key) == (kind, (one,), key, group_key)
     )
+
+
+def metric_frame(metrics: Iterable[BillableMetric]) -> pl.LazyFrame:
+    """One row per metric: billable_metric_id, measure_id, aggregation_type."""
+    events = event_metrics(metrics)
+    rows = [(one.id, measure_of(one, events).measure_id, one.aggregation_type) for one in events]
+    schema = {"billable_metric_id": pl.String, "measure_id": pl.String, "aggregation_type": pl.String}
+    return pl.LazyFrame(rows, schema=schema, orient="row")
 
 
 def event_metrics(metrics: Iterable[BillableMetric]) -> tuple[EventMetric, ...]:
@@ -108,16 +118,35 @@ def event_filter(metric: EventMetric) -> EventFilter:
     )
 
 
-def _source(metric: EventMetric) -> _Source:
-    group_key = tuple(sorted({name for key in metric.group_keys for name in key}))
-    if not isinstance(metric, KeyedMetric):
-        return "events", event_filter(metric), None, group_key
-    kind = "distinct" if metric.aggregation_type == "UNIQUE" else "numbers"
-    return kind, event_filter(metric), metric.aggregation_key, group_key
+def _source(metric: EventMetric, metrics: Sequence[EventMetric]) -> _Source:
+    """What a metric reads. A COUNT reads the counts of a number's measure where `metrics` have one of its events."""
+    one, group_key = event_filter(metric), _group_key(metric)
+    if isinstance(metric, KeyedMetric):
+        return _keyed_kind(metric), one, metric.aggregation_key, group_key
+    hosts = sorted(
+        other.aggregation_key
+        for other in metrics
+        if isinstance(other, KeyedMetric) and _keyed_kind(other) == "numbers"
+        if (event_filter(other), _group_key(other)) == (one, group_key)
+    )
+    return ("numbers", one, hosts[0], group_key) if hosts else ("events", one, None, group_key)
+
+
+def _keyed_kind(metric: KeyedMetric) -> str:
+    return "distinct" if metric.aggregation_type == "UNIQUE" else "numbers"
+
+
+def _group_key(metric: EventMetric) -> tuple[str, ...]:
+    """All names of the declared keys: an event has one disposition, which products of several keys decide together."""
+    return tuple(sorted({name for key in metric.group_keys for name in key}))
 
 
 def _identified(
-    kind: str, filters: tuple[EventFilter, ...], key: str | None, group_key: tuple[str, ...], statistics: tuple[str, ...]
+    kind: str,
+    filters: tuple[EventFilter, ...],
+    key: str | None,
+    group_key: tuple[str, ...],
+    statistics: tuple[str, ...],
 ) -> Measure:
     definition: list[Any] = [
         kind, [[one.in_types, one.not_in_types, one.conditions] for one in filters], key, group_key, statistics

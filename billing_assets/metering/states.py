@@ -225,9 +225,7 @@ def _latest(prepared: pl.LazyFrame, inputs: Inputs) -> pl.LazyFrame:
     return (
         valued.join(latest, on=[*key, "last_at"], how="semi", nulls_equal=True)
         .group_by(*key, "last_at")
-        .agg(
-            pl.col("last_value").max_by("transaction_id"), last_transaction_id=pl.col("transaction_id").max()
-        )
+        .agg(pl.col("last_value").max_by("transaction_id"), last_transaction_id=pl.col("transaction_id").max())
     )
 
 

@@ -82,7 +82,7 @@ def bill(given: Inputs, hold: Hold) -> Bill:
     drafts = hold(draft_invoices(headers, items, unrated, exceptions, given.sealed_months, hold_policy(given.catalog)))
 
     outcome = hold(metering.disposed(attributed.candidates, attributed.usage, quantified))
-    listed = hold(metering.listed(outcome, given.states, metrics, given.month))
+    listed = hold(metering.listed(outcome, given.month))
     return Bill(
         rated_lines=lines,
         unrated=unrated,

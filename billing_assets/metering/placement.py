@@ -1,0 +1,67 @@
+"""Where usage belongs: a reference is a customer's, and an hour lies in billing periods of the customer's contracts.
+
+Aliases are resolved here, when usage is aggregated, and never stored on an event: moving an alias moves its usage in
+every open period.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from billing_assets.metering.grain import BILLED, CODE, ELSEWHERE, NO_CONTRACT, UNATTRIBUTED
+
+if TYPE_CHECKING:
+    from billing_assets.catalog.frames import CatalogFrames
+
+WINDOW = ("customer_ref", "window_start")
+
+
+def placements(windows: pl.LazyFrame, frames: CatalogFrames, periods: pl.LazyFrame) -> pl.LazyFrame:
+    """Grain (reference, window, contract in whose dates it lies): customer_id, contract_id, the period, and `place`.
+
+    `windows` has WINDOW, one row each. A window outside all contracts has one row without a contract. `place` is BILLED
+    in a period of `periods` (period_start, close_month, is_billed, events_through), ELSEWHERE in a period that is not
+    among them, NO_CONTRACT or UNATTRIBUTED. filter_key and filter_values: the usage filter in force, null where none is.
+    """
+    known = windows.join(frames.customer_aliases, on="customer_ref", how="left")
+    contracts = frames.contracts.select(
+        "contract_id", "contract_position", "customer_id", "starting_at", "ending_before"
+    )
+    covered = known.join(contracts, on="customer_id").filter(_in_force("starting_at", "ending_before"))
+    spans = periods.select("contract_id", "period_start", "period_end", "close_month", "is_billed", "events_through")
+    inside = (
+        covered.join(spans, on="contract_id")
+        .filter(_in_force("period_start", "period_end"))
+        .with_columns(place=_place(BILLED))
+    )
+    beyond = covered.join(inside, on=[*WINDOW, "contract_id"], how="anti").with_columns(place=_place(ELSEWHERE))
+    nowhere = known.join(covered, on=[*WINDOW], how="anti").with_columns(
+        place=pl.when(pl.col("customer_id").is_null()).then(_place(UNATTRIBUTED)).otherwise(_place(NO_CONTRACT))
+    )
+    columns = (*WINDOW, "customer_id", "contract_id", "contract_position", *spans.collect_schema().names()[1:], "place")
+    together = pl.concat([inside.select(columns), beyond, nowhere], how="diagonal").select(columns)
+    return together.pipe(_filtered, frames.usage_filters)
+
+
+def _place(name: str) -> pl.Expr:
+    return pl.lit(CODE[name], dtype=pl.Int8)
+
+
+def _in_force(start: str, end: str) -> pl.Expr:
+    """Whether the window lies in [start, end); no window crosses a bound, and a null end is open."""
+    at = pl.col("window_start")
+    return (pl.col(start) <= at) & (pl.col(end).is_null() | (at < pl.col(end)))
+
+
+def _filtered(placed: pl.LazyFrame, filters: pl.LazyFrame) -> pl.LazyFrame:
+    """`placed` with the usage filter of its contract that is in force; a contract has at most one at a time."""
+    in_force = (
+        placed.select("contract_id", "window_start")
+        .unique()
+        .join(filters, on="contract_id")
+        .filter(_in_force("starting_at", "ending_before"))
+        .select("contract_id", "window_start", filter_key="group_key", filter_values="group_values")
+    )
+    return placed.join(in_force, on=["contract_id", "window_start"], how="left")
