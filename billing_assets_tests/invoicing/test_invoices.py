@@ -66,9 +66,12 @@ def line(contract: str, amount: str, **columns: object) -> dict[str, object]:
 
 
 def frame(*rows: dict[str, object]) -> pl.LazyFrame:
-    types = {"quantity": DECIMAL, "unit_price": DECIMAL, "amount": DECIMAL, "starting_at": TIMESTAMP,
-             "ending_before": TIMESTAMP, "period_start": TIMESTAMP, "period_end": TIMESTAMP,
-             "override_id": pl.String, "tier_level": pl.Int64, "tier_lower": DECIMAL, "presentation_group_values": pl.String}  # fmt: skip
+    types = {
+        **dict.fromkeys(("quantity", "unit_price", "amount", "tier_lower"), DECIMAL),
+        **dict.fromkeys(("starting_at", "ending_before", "period_start", "period_end"), TIMESTAMP),
+        **dict.fromkeys(("override_id", "presentation_group_values"), pl.String),
+        "tier_level": pl.Int64,
+    }
     return pl.LazyFrame(rows or [line("none", "0")], schema_overrides=types).filter(pl.col("contract_id") != "none")
 
 
