@@ -37,15 +37,16 @@ def install(extra: str = "") -> None:
     marker.write_text(wanted)
 
 
-def run(*arguments: str) -> None:
+def run(*arguments: str, accepted: tuple[int, ...] = (0,)) -> None:
     completed = subprocess.run([str(PYTHON), *arguments], cwd=ROOT, check=False)
-    if completed.returncode:
+    if completed.returncode not in accepted:
         raise SystemExit(completed.returncode)
 
 
 def close() -> None:
     install()
-    run("-m", "billing_assets", "close", "--month", "2023-11", "--now", "2023-12-02T00:00:00Z")
+    # `billing close` exits with 1 while an invoice is held, and the sample holds one to show how that looks.
+    run("-m", "billing_assets", "close", "--month", "2023-11", "--now", "2023-12-02T00:00:00Z", accepted=(0, 1))
 
 
 def test(*arguments: str) -> None:
