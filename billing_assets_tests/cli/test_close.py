@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -27,12 +29,29 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def closed(fresh: Path) -> Path:
-    """The project, closed once."""
+def first(fresh: Path) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """The project, closed once, and what that close said."""
     company = copied(fresh, "closed")
-    ran = billing(company, "close", "--month", "2026-01", "--now", JANUARY)
+    return company, billing(company, "close", "--month", "2026-01", "--now", JANUARY)
+
+
+@pytest.fixture(scope="module")
+def closed(first: tuple[Path, subprocess.CompletedProcess[str]]) -> Path:
+    company, ran = first
     assert ran.returncode == 0, ran.stderr
     return company
+
+
+def add_event(company: Path, file: str, model: str) -> None:
+    """One more completion of Acme in January."""
+    event = {
+        "transaction_id": f"more-{model}",
+        "customer_id": "acme",
+        "event_type": "completion",
+        "timestamp": "2026-01-20T10:00:00Z",
+        "properties": {"model": model, "output_tokens": 1000},
+    }
+    (company / "events" / file).write_text(json.dumps(event) + "\n")
 
 
 def copied(project: Path, name: str) -> Path:
@@ -51,35 +70,41 @@ def tables(project: Path) -> dict[str, str]:
     return {name: text for name, text in contents(project / "lake").items() if not name.startswith(".dagster")}
 
 
-def test_a_close_says_what_it_finalized_and_what_comes_next(fresh: Path) -> None:
-    company = copied(fresh, "told")
-    ran = billing(company, "close", "--month", "2026-01", "--now", JANUARY)
-    assert ran.returncode == 0
+def test_a_close_says_what_it_finalized_and_what_comes_next(
+    first: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    company, ran = first
+    assert ran.returncode == 0, ran.stderr
     assert "Ingestion: 1 file, 86 rows = 86 accepted + 0 duplicates + 0 rejected (batch 1)" in ran.stdout
     assert re.search(r"USAGE +2 +81\.54 +USD", ran.stdout)
     assert "sealed: 2026-01" in ran.stdout
     assert re.search(r"(\d+) of \1 checks passed", ran.stdout)
     assert "next: billing export --month 2026-01" in ran.stdout
     assert "finalizing" in ran.stderr
+    assert "Warning" not in ran.stderr
     assert (company / "lake" / ".dagster" / "dagster.yaml").exists()
 
 
 def test_the_invoices_are_there_to_the_cent(closed: Path) -> None:
     found = billing_json(closed, "invoices", "--month", "2026-01")["invoices"]
-    assert [(row["invoice_number"], row["customer_id"], row["total"]) for row in found] == [
-        ("INV-2026-000001", "acme", "4.74"),
-        ("INV-2026-000002", "globex", "76.80"),
-    ]
+    assert [row["invoice_number"] for row in found] == ["INV-2026-000001", "INV-2026-000002"]
+    assert {row["customer_id"]: row["total"] for row in found} == {"acme": "4.74", "globex": "76.80"}
     assert billing(closed, "check").returncode == 0
 
 
-def test_a_second_close_writes_nothing(closed: Path) -> None:
+def test_a_second_close_writes_nothing_and_a_changed_file_is_a_problem(closed: Path) -> None:
     company = copied(closed, "again")
     before = tables(company)
     ran = billing(company, "close", "--month", "2026-01", "--now", JANUARY)
     assert ran.returncode == 0
     assert "no new event files" in ran.stdout
     assert tables(company) == before
+    with (company / "events" / "2026-01.jsonl").open("a") as file:
+        file.write('{"transaction_id":"x"}\n')
+    ran = billing(company, "close", "--now", JANUARY)
+    assert ran.returncode == 1
+    assert "PROBLEM" in ran.stdout
+    assert "2026-01.jsonl" in ran.stdout
 
 
 def test_a_dry_run_tells_the_same_and_writes_nothing(fresh: Path) -> None:
@@ -93,75 +118,53 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(fresh: Path) -> None:
     assert contents(company) == before
 
 
-def test_a_dry_run_over_a_closed_lake_leaves_its_files_as_they_are(closed: Path) -> None:
-    before = contents(closed / "lake")
-    more = '{"transaction_id":"late-1","customer_id":"acme","event_type":"completion",' \
-        '"timestamp":"2026-01-20T10:00:00Z","properties":{"model":"small","output_tokens":1000}}\n'  # fmt: skip
-    company = copied(closed, "dry-late")
-    (company / "events" / "late.jsonl").write_text(more)
-    ran = billing(company, "close", "--now", JANUARY, "--dry-run")
-    assert "Late usage: 1 event for 1 final invoice" in ran.stdout
-    assert contents(company / "lake") == before
-
-
-def test_a_late_event_changes_no_final_invoice(closed: Path) -> None:
+def test_a_late_event_changes_no_final_invoice_and_is_told(closed: Path) -> None:
     company = copied(closed, "late")
-    more = '{"transaction_id":"late-1","customer_id":"acme","event_type":"completion",' \
-        '"timestamp":"2026-01-20T10:00:00Z","properties":{"model":"small","output_tokens":1000}}\n'  # fmt: skip
-    (company / "events" / "late.jsonl").write_text(more)
-    before = billing_json(company, "show", "INV-2026-000001")
+    add_event(company, "late.jsonl", "small")
+    before = contents(company / "lake")
+    dry = billing(company, "close", "--now", JANUARY, "--dry-run")
+    assert "Late usage: 1 event for 1 final invoice" in dry.stdout
+    assert contents(company / "lake") == before
+    (acme,) = billing_json(company, "invoices", "--customer", "acme", "--status", "finalized")["invoices"]
+    page = billing(company, "show", acme["invoice_id"]).stdout
     ran = billing(company, "close", "--now", JANUARY)
-    assert "INV-2026-000001  acme  1 event" in ran.stdout
-    assert billing_json(company, "show", "INV-2026-000001") == before
+    assert f"{acme['invoice_number']}  acme  1 event" in ran.stdout
+    assert billing(company, "show", acme["invoice_id"]).stdout == page
 
 
-def test_a_held_invoice_is_listed_with_the_next_step_and_the_exit_code_is_1(fresh: Path) -> None:
+def test_a_held_invoice_waits_alone_until_its_rate_is_there(fresh: Path) -> None:
     company = copied(fresh, "held")
-    more = '{"transaction_id":"new-1","customer_id":"acme","event_type":"completion",' \
-        '"timestamp":"2026-01-20T10:00:00Z","properties":{"model":"huge","output_tokens":1000}}\n'  # fmt: skip
-    (company / "events" / "new-model.jsonl").write_text(more)
+    add_event(company, "new-model.jsonl", "huge")
     ran = billing(company, "close", "--month", "2026-01", "--now", JANUARY)
     assert ran.returncode == 1
     assert "*** 1 invoice HELD ***" in ran.stdout
     assert "UNRATED_USAGE" in ran.stdout
+    assert "billing unbilled --disposition unrated --customer acme" in ran.stdout
     assert re.search(r"USAGE +1 +76\.80 +USD", ran.stdout)
     held = billing_json(company, "invoices", "--status", "held")["invoices"]
     assert [(row["customer_id"], row["hold_reasons"]) for row in held] == [("acme", ["UNRATED_USAGE"])]
     assert "huge" in billing(company, "unbilled", "--disposition", "unrated").stdout
 
     cards = company / "catalog" / "rate_cards.yaml"
-    flat = "{product_id: output-tokens, pricing_group_values: {model: huge}, starting_at: 2026-01-01, "
-    rate = f"      - {flat}rate_type: FLAT, price: 1}}\n"
+    key = "product_id: output-tokens, pricing_group_values: {model: huge}, starting_at: 2026-01-01"
+    rate = f"      - {{{key}, rate_type: FLAT, price: 1}}\n"
     cards.write_text(cards.read_text().replace("    rates:\n", f"    rates:\n{rate}"))
-    again = billing(company, "close", "--month", "2026-01", "--now", JANUARY)
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert "sealed: 2026-01" in again.stdout
+    found = billing_json(company, "close", "--month", "2026-01", "--now", JANUARY)
+    assert found["finalized"] == [{"invoice_type": "USAGE", "currency": "USD", "invoices": 1, "total": "5.74"}]
+    assert (found["held"], found["sealed"]) == ([], ["2026-01"])
+    assert all(check["ok"] for check in found["checks"])
 
 
-def test_nothing_is_finalized_before_it_is_due(fresh: Path) -> None:
+def test_nothing_is_finalized_before_it_is_due_nor_ingested_when_told_not_to(fresh: Path) -> None:
     company = copied(fresh, "early")
-    ran = billing(company, "close", "--month", "2026-01", "--now", "2026-02-01T12:00:00Z")
+    early = ["--month", "2026-01", "--now", "2026-02-01T12:00:00Z"]
+    assert "Ingestion: left out" in billing(company, "close", *early, "--no-ingest").stdout
+    assert billing_json(company, "status")["files"]["waiting"] == ["2026-01.jsonl"]
+    ran = billing(company, "close", *early)
     assert ran.returncode == 0
     assert "not yet due: 2 drafts" in ran.stdout
     assert billing_json(company, "invoices", "--status", "finalized")["invoices"] == []
     assert billing_json(company, "status")["next_due"] == "2026-02-02T00:00:00Z"
-
-
-def test_a_changed_event_file_is_a_problem_of_the_input(closed: Path) -> None:
-    company = copied(closed, "changed")
-    with (company / "events" / "2026-01.jsonl").open("a") as file:
-        file.write('{"transaction_id":"x"}\n')
-    ran = billing(company, "close", "--now", JANUARY)
-    assert ran.returncode == 1
-    assert "PROBLEM" in ran.stdout
-    assert "2026-01.jsonl" in ran.stdout
-
-
-def test_without_ingestion_new_files_wait(fresh: Path) -> None:
-    company = copied(fresh, "waiting")
-    ran = billing(company, "close", "--month", "2026-01", "--now", JANUARY, "--no-ingest")
-    assert "Ingestion: left out" in ran.stdout
-    assert billing_json(company, "status")["files"]["waiting"] == ["2026-01.jsonl"]
 
 
 def test_ingest_counts_each_file_and_reasons_of_rejects(fresh: Path) -> None:
@@ -184,14 +187,6 @@ def test_drafts_are_computed_without_writing(closed: Path) -> None:
     assert page.startswith("*** DRAFT, NOT AN INVOICE: as of 2026-02-20")
     assert tables(closed) == before
     assert "nearest: acme" in billing(closed, "draft", "--customer", "acne").stderr
-
-
-def test_json_of_a_close_is_alone_on_stdout_with_money_as_text(fresh: Path) -> None:
-    company = copied(fresh, "json")
-    found = billing_json(company, "close", "--month", "2026-01", "--now", JANUARY)
-    assert found["finalized"] == [{"invoice_type": "USAGE", "currency": "USD", "invoices": 2, "total": "81.54"}]
-    assert (found["held"], found["sealed"]) == ([], ["2026-01"])
-    assert all(check["ok"] for check in found["checks"])
 
 
 @pytest.mark.parametrize(
