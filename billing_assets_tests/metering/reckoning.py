@@ -1,0 +1,189 @@
+"""What metering should say, event by event in plain Python: no frame, no state, no merge."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Any
+
+from billing_assets_tests.metering.world import PLACES, Sent, World, canonical
+
+WIDE = Context(prec=60, rounding=ROUND_HALF_EVEN)
+BEST_FIRST = ("billed", "unrated", "not_entitled", "excluded_by_usage_filter", "no_product", "no_contract")
+Key = tuple[Any, ...]
+
+
+def matches(metric: Any, event: Sent) -> bool:
+    types = metric.event_type_filter
+    tests = [(event.event_type, None, types.in_values, types.not_in_values)] if types else []
+    tests += [(event.properties.get(one.name), one.exists, one.in_values, one.not_in_values)
+              for one in metric.property_filters]  # fmt: skip
+    return all(_passes(*test) for test in tests)
+
+
+def _passes(text: str | None, exists: bool | None, among: Sequence[str] | None, outside: Sequence[str] | None) -> bool:
+    if exists is not None and exists != (text is not None):
+        return False
+    if among is not None and text not in among:
+        return False
+    return outside is None or text not in outside
+
+
+def usable(metric: Any, event: Sent) -> bool:
+    if metric.aggregation_type == "COUNT":
+        return True
+    text = event.properties.get(metric.aggregation_key)
+    return text is not None and (metric.aggregation_type == "UNIQUE" or text in NUMBERS)
+
+
+NUMBERS = {"0": Decimal(0), "1": Decimal(1), "2.5": Decimal("2.5"), "-4": Decimal(-4), "1e1": Decimal(10),
+           ".000000000001": Decimal("1e-12")}  # fmt: skip
+"""The texts that the generated events write numbers with."""
+
+
+def value(metric: Any, events: Sequence[Sent]) -> Decimal:
+    """The metric's value of usable events, 0 of none."""
+    if not events:
+        return Decimal(0)
+    texts = [one.properties.get(getattr(metric, "aggregation_key", ""), "") for one in events]
+    match metric.aggregation_type:
+        case "COUNT":
+            return Decimal(len(events))
+        case "UNIQUE":
+            return Decimal(len(set(texts)))
+        case "LATEST":
+            return NUMBERS[max(zip([(one.at, one.transaction_id) for one in events], texts, strict=True))[1]]
+    numbers = [NUMBERS[text] for text in texts]
+    match metric.aggregation_type:
+        case "AVG":
+            return WIDE.divide(sum(numbers, Decimal(0)), Decimal(len(numbers))).quantize(PLACES, context=WIDE)
+        case "SUM":
+            return sum(numbers, Decimal(0))
+        case "MAX":
+            return max(numbers)
+        case _:
+            return min(numbers)
+
+
+def grouped(event: Sent, keys: Iterable[str]) -> str:
+    return canonical({key: event.properties.get(key) for key in keys})
+
+
+def in_force(term: Mapping[str, Any], at: datetime, start: str = "starting_at", end: str = "ending_before") -> bool:
+    return bool(term[start] <= at and (term[end] is None or at < term[end]))
+
+
+class Reckoning:
+    """A world and its events, billed one by one."""
+
+    def __init__(self, world: World, rows: Sequence[Sent], now: datetime) -> None:
+        self.world = world
+        hour = timedelta(hours=1)
+        self.rows = [one for one in rows if one.at - (one.at - datetime.min.replace(tzinfo=one.at.tzinfo)) % hour <= now]
+
+    def contracts(self, event: Sent) -> list[Mapping[str, Any]]:
+        customer = self.world.aliases.get(event.ref)
+        return [one for one in self.world.contracts if one["customer_id"] == customer and in_force(one, event.at)]
+
+    def filtered_in(self, contract: str, event: Sent) -> bool:
+        rules = [one for one in self.world.filters if one["contract_id"] == contract and in_force(one, event.at)]
+        return all(event.properties.get(one["group_key"]) in one["group_values"] for one in rules)
+
+    def period(self, contract: str, event: Sent) -> Mapping[str, Any]:
+        return next(
+            one for one in self.world.periods
+            if one["contract_id"] == contract and in_force(one, event.at, "period_start", "period_end")
+        )  # fmt: skip
+
+    def groups(self) -> dict[Key, list[Sent]]:
+        """Events that match a product's metric, by (contract, period start, product, pricing, presentation)."""
+        found: dict[Key, list[Sent]] = defaultdict(list)
+        metrics = {one.id: one for one in self.world.metrics}
+        for event in self.rows:
+            for contract in self.contracts(event):
+                contract_id = contract["contract_id"]
+                for product in self.world.products:
+                    metric = metrics[product["billable_metric_id"]]
+                    sold = (contract_id, product["id"]) in self.world.sells
+                    if sold and matches(metric, event) and self.filtered_in(contract_id, event):
+                        found[
+                            contract_id, self.period(contract_id, event)["period_start"], product["id"],
+                            grouped(event, product["pricing_group_key"]),
+                            grouped(event, product["presentation_group_key"]),
+                        ].append(event)  # fmt: skip
+        return found
+
+    def cumulatives(self) -> dict[Key, tuple[Decimal, int, int]]:
+        """Per group and segment: value to date, usable events of the segment, exceptions of it."""
+        found = {}
+        metrics = {one.id: one for one in self.world.metrics}
+        metric_of = {one["id"]: metrics[one["billable_metric_id"]] for one in self.world.products}
+        ends = {(one["contract_id"], one["period_start"]): one["period_end"] for one in self.world.periods}
+        for group, events in self.groups().items():
+            metric, start, end = metric_of[group[2]], group[1], ends[group[:2]]
+            bounds = sorted({start, end, *(at for at in self.world.extra_bounds if start < at < end)})
+            for low, high in zip(bounds, bounds[1:], strict=False):
+                to_date = [one for one in events if one.at < high and usable(metric, one)]
+                own = [one for one in events if low <= one.at < high]
+                count = sum(usable(metric, one) for one in own)
+                found[(*group, low)] = (value(metric, to_date), count, len(own) - count)
+        return found
+
+    def dispositions(self, status: Mapping[Any, str]) -> Counter[Key]:
+        """(metric, disposition, day) of every (event, metric); a metric of None for events that match none."""
+        found: Counter[Key] = Counter()
+        for event in self.rows:
+            matched = [one for one in self.world.metrics if matches(one, event)]
+            for metric in matched:
+                found[metric.id, self.disposition(metric, event, status), event.at.date()] += 1
+            if not matched:
+                found[None, "no_metric", event.at.date()] += 1
+        return found
+
+    def disposition(self, metric: Any, event: Sent, status: Mapping[Any, str]) -> str:
+        if event.ref not in self.world.aliases:
+            return "unattributed"
+        if not usable(metric, event):
+            return "metric_exception"
+        outcomes = {"no_contract"}
+        for contract in self.contracts(event):
+            contract_id = contract["contract_id"]
+            outcomes.add("no_product")
+            start = self.period(contract_id, event)["period_start"]
+            low = max(at for at in (start, *self.world.extra_bounds) if at <= event.at and at >= start)
+            for product in self.world.products:
+                if product["billable_metric_id"] != metric.id or (contract_id, product["id"]) not in self.world.sells:
+                    continue
+                if not self.filtered_in(contract_id, event):
+                    outcomes.add("excluded_by_usage_filter")
+                else:
+                    rated = status.get((product["id"], low), status.get(product["id"], "rated"))
+                    outcomes.add("billed" if rated == "rated" else rated)
+        return min(outcomes, key=BEST_FIRST.index)
+
+    def daily(self) -> dict[Key, tuple[Decimal, Decimal, int]]:
+        """(metric, contract, period start, key, values, day): the day's increment, the value to date, usable events."""
+        found = {}
+        for metric in self.world.metrics:
+            for key in metric.group_keys or ((),):
+                series: dict[Key, list[Sent]] = defaultdict(list)
+                for event in self.rows:
+                    for contract in self.contracts(event) if matches(metric, event) else ():
+                        if self.filtered_in(contract["contract_id"], event):
+                            start = self.period(contract["contract_id"], event)["period_start"]
+                            series[contract["contract_id"], start, grouped(event, key)].append(event)
+                for (contract_id, start, values), events in series.items():
+                    before = Decimal(0)
+                    for day in sorted({one.at.date() for one in events}):
+                        to_date = value(metric, [one for one in events if one.at.date() <= day and usable(metric, one)])
+                        count = sum(one.at.date() == day and usable(metric, one) for one in events)
+                        names = _names(key)
+                        found[metric.id, contract_id, start, names, values, day] = (to_date - before, to_date, count)
+                        before = to_date
+        return found
+
+
+def _names(key: Iterable[str]) -> str:
+    return "[" + ",".join(f'"{name}"' for name in sorted(key)) + "]"
