@@ -10,8 +10,6 @@ from billing_assets.ingestion.dedupe import (
     PLACE,
     duplicates_of_batch,
     duplicates_of_history,
-    seen_before,
-    sharing_an_id,
 )
 from billing_assets.ingestion.properties import property_texts
 from billing_assets.ingestion.windows import Windows
@@ -58,15 +56,22 @@ def ingest_batch(
 
 
 def duplicates_of(rows: pl.LazyFrame, history: pl.LazyFrame, windows: Windows, batch_no: int) -> pl.LazyFrame:
-    """The losers of a batch; grain: a row each, with the columns of `ROWS` and of its winner."""
+    """The losers of a batch; grain: a row each, with the columns of `ROWS` and of its winner.
+
+    Rows whose id no other row and no row of the history has may be left out of both frames.
+    """
     candidates = rows.filter(pl.col("reason").is_null())
-    known = duplicates_of_history(candidates, seen_before(history, candidates), windows)
+    known = duplicates_of_history(candidates, history, windows)
     new = candidates.join(known.select(PLACE), on=PLACE, how="anti")
-    return pl.concat([known, duplicates_of_batch(sharing_an_id(new), batch_no)])
+    return pl.concat([known, duplicates_of_batch(new, batch_no)])
 
 
 def outputs(
-    rows: pl.LazyFrame, files: pl.LazyFrame, duplicates: pl.LazyFrame, batch_no: int, promotions: Promotions
+    rows: pl.LazyFrame,
+    files: pl.LazyFrame,
+    duplicates: pl.LazyFrame,
+    batch_no: int,
+    promotions: Promotions,
 ) -> IngestOutputs:
     """The four tables, once the losers are known."""
     accepted = rows.filter(pl.col("reason").is_null()).join(duplicates.select(PLACE), on=PLACE, how="anti")
@@ -81,9 +86,10 @@ def outputs(
 
 def _events(accepted: pl.LazyFrame, batch_no: int, promotions: Promotions) -> pl.LazyFrame:
     return (
-        accepted.pipe(_with_promoted, promotions)
+        accepted.with_columns(event_date=pl.col("timestamp").dt.date())
+        .pipe(_with_promoted, promotions)
         .select(
-            pl.col("timestamp").dt.date().alias("event_date"),
+            "event_date",
             "transaction_id",
             "customer_ref",
             "event_type",

@@ -1,7 +1,7 @@
 """One event per transaction id: what the history already has, then the smallest of a batch (docs/semantics.md, Dedupe).
 
-Built for a small batch against a long history: joins put the new batch, or the few rows that share an id, on the side
-that is held in memory, and let the other stream past.
+Built for a batch against a long history, neither of which fits in memory: `id_hash` tells the few rows that can matter
+(`storage.staging` collects them), and only those are joined and sorted.
 """
 
 from __future__ import annotations
@@ -40,19 +40,9 @@ def payload(
     )
 
 
-def seen_before(history: pl.LazyFrame, candidates: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows of `history` (columns of `HISTORY`, or only the ids) whose transaction_id a candidate has too."""
-    return history.join(candidates.select("transaction_id"), on="transaction_id", how="semi")
-
-
-def sharing_an_id(candidates: pl.LazyFrame) -> pl.LazyFrame:
-    """Candidates whose transaction_id another one of the batch has too, and possibly a few more.
-
-    The ids are counted by a 64-bit hash, which costs a third of their memory; a chance hit only adds a row to look at.
-    """
-    id_hash = pl.col("transaction_id").hash()
-    shared = candidates.group_by(id_hash=id_hash).agg(copies=pl.len()).filter(pl.col("copies") > 1)
-    return candidates.with_columns(id_hash=id_hash).join(shared, on="id_hash", how="semi").drop("id_hash")
+def id_hash() -> pl.Expr:
+    """64 bits of a transaction_id, a third of its memory. Only used to leave most rows out before ids are compared."""
+    return pl.col("transaction_id").hash().alias("id_hash")
 
 
 def duplicates_of_history(candidates: pl.LazyFrame, seen: pl.LazyFrame, windows: Windows) -> pl.LazyFrame:

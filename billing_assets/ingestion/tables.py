@@ -172,7 +172,9 @@ def _with_entries(rows: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
     text = json_string(canonical_cell(value, dtype))
     read = (
         entries.with_columns(
-            key=key, member=pl.concat_str(json_string(key), pl.lit(":"), text), why=cell_reason(value, dtype)
+            key=key,
+            member=pl.concat_str(json_string(key), pl.lit(":"), text),
+            why=pl.coalesce(_of_no_key(key), cell_reason(value, dtype)),
         )
         .sort("row", "key")
         .group_by("row")
@@ -194,3 +196,7 @@ def _with_entries(rows: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
     )
     joined = rows.with_row_index("row").join(read, on="row", how="left", maintain_order="left").drop("row")
     return joined.with_columns(pl.col(_PROPERTIES).fill_null(EMPTY))
+
+
+def _of_no_key(key: pl.Expr) -> pl.Expr:
+    return pl.when(key.is_null()).then(pl.lit(Reason.WRONG_TYPE.value))

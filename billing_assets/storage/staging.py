@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from billing_assets.columns import TIMESTAMP
 from billing_assets.ingestion.batch import IngestOutputs, Promotions, duplicates_of, outputs
-from billing_assets.ingestion.dedupe import seen_before
+from billing_assets.ingestion.dedupe import HISTORY, id_hash
 from billing_assets.ingestion.judgement import ROWS, judge
 from billing_assets.ingestion.lines import read_lines
 from billing_assets.ingestion.tables import read_table
@@ -80,15 +81,46 @@ def stage(source: EventSource, files: Sequence[BatchFile], windows: Windows, dir
 def settle(
     staged: Staged, history: pl.LazyFrame, windows: Windows, batch_no: int, promotions: Promotions
 ) -> IngestOutputs:
-    """`ingest_batch` for a long history: first its ids alone, then whole rows of the few that the batch has too.
+    """`ingest_batch` for a batch and a history that do not fit in memory.
 
-    The losers are computed once and held, since every output needs them.
+    Both are first read for their ids alone; then the few rows that share one are compared, as a whole and once.
     """
     candidates = staged.rows.filter(pl.col("reason").is_null())
-    ids = seen_before(history.select("transaction_id"), candidates).unique().collect().get_column("transaction_id")
-    seen = history.filter(pl.col("transaction_id").is_in(ids.implode()))
-    duplicates = duplicates_of(staged.rows, seen, windows, batch_no).collect()
-    return outputs(staged.rows, staged.files.lazy(), duplicates.lazy(), batch_no, promotions)
+    hashes = candidates.select(id_hash()).collect().to_series().sort()
+    recent = history.filter(_may_be_taken(staged.files, windows))
+    ids = recent.select("transaction_id", id_hash()).join(hashes.to_frame().lazy(), on="id_hash", how="semi")
+    taken = ids.select("id_hash").unique().collect().to_series()
+    shared = pl.concat([hashes.filter(hashes == hashes.shift(1)), taken]).unique()
+    seen = recent.filter(id_hash().is_in(taken.implode())).collect() if len(taken) else pl.DataFrame(schema=HISTORY)
+    suspects = candidates.filter(id_hash().is_in(shared.implode())).collect()
+    duplicates = duplicates_of(suspects.lazy(), seen.lazy(), windows, batch_no).collect()
+    settled = outputs(staged.rows, staged.files.lazy(), duplicates.lazy(), batch_no, promotions)
+    days = candidates.select(pl.col("timestamp").dt.date().unique().sort()).collect().to_series()
+    return replace(settled, events=_day_by_day(settled.events, days))
+
+
+def _day_by_day(events: pl.LazyFrame, days: pl.Series) -> pl.LazyFrame:
+    """The same rows in the same order, of which never more than a day is sorted at a time."""
+
+    def read(
+        columns: list[str] | None, predicate: pl.Expr | None, row_limit: int | None, _batch_size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        for day in days:
+            # By the timestamp, whose range in each part the scan knows.
+            midnight = datetime.combine(day, time(), UTC)
+            rows = events.filter(pl.col("timestamp").is_between(midnight, midnight + timedelta(days=1), closed="left"))
+            wanted = rows if predicate is None else rows.filter(predicate)
+            found = (wanted if columns is None else wanted.select(columns)).collect()
+            yield found if row_limit is None else found.head(row_limit)
+            row_limit = None if row_limit is None else max(row_limit - found.height, 0)
+
+    return register_io_source(read, schema=events.collect_schema())
+
+
+def _may_be_taken(files: pl.DataFrame, windows: Windows) -> pl.Expr:
+    """Whether an id of the history can be a duplicate in any of the files."""
+    first = files.get_column("arrived_at").min()
+    return windows.is_taken(pl.col("arrived_at"), pl.lit(first, dtype=TIMESTAMP))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +174,7 @@ class _Reader:
 
     def _write(self, parser: _Parser, chunk: pl.DataFrame, number: int) -> None:
         rows = judge(parser(chunk), self.file.name, self.file.arrived_at, self.windows)
-        rows.write_parquet(f"{self.stem}-{number:06}.parquet", compression="uncompressed", statistics=False)
+        rows.write_parquet(f"{self.stem}-{number:06}.parquet", compression="uncompressed")
 
 
 def _scan(directory: Path) -> pl.LazyFrame:

@@ -123,9 +123,14 @@ def _header(block: bytes) -> tuple[list[str], bytes]:
 def _rows(header: Sequence[str], block: bytes, first_line: int) -> pl.DataFrame:
     if not header or not block.strip():
         return pl.DataFrame(schema=_schema(header))
+    if _has_blank_line(block):
+        # To Polars a blank line and a row of empty cells are the same; to us only the latter is a row.
+        return _rows_exactly(header, block, first_line)
     try:
-        cells = pl.read_csv(io.BytesIO(_csv_line(header) + block), infer_schema=False)
-        cells = cells.filter(~pl.all_horizontal(pl.all().is_null())) if b"\n\n" in block or b"\n\r" in block else cells
+        # Columns are named by number while Polars reads them, and by the header after.
+        numbered = _csv_line([str(column) for column in range(len(header))]) + block
+        cells = pl.read_csv(io.BytesIO(numbered), infer_schema=False)
+        cells.columns = list(header)
     except PolarsError:
         return _rows_exactly(header, block, first_line)
     empty = pl.lit(None, dtype=pl.String)
@@ -136,6 +141,10 @@ def _rows(header: Sequence[str], block: bytes, first_line: int) -> pl.DataFrame:
         )
         .match_to_schema(_schema(header))
     )
+
+
+def _has_blank_line(block: bytes) -> bool:
+    return block.startswith((b"\n", b"\r\n")) or b"\n\n" in block or b"\n\r\n" in block
 
 
 def _rows_exactly(header: Sequence[str], block: bytes, first_line: int) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import date
 from decimal import Decimal
 from typing import get_type_hints
 
@@ -22,6 +23,7 @@ from billing_assets_tests.ingestion.workbench import (
     ingest,
     line,
     lines,
+    staged_batch,
     with_properties,
 )
 
@@ -49,6 +51,22 @@ def test_events_are_sorted_by_day_customer_and_time() -> None:
     got = ingest({"e.jsonl": lines(*sent)}).events
     assert got.equals(got.sort(EVENT_ORDER))
     assert got.get_column("event_date").equals(got.get_column("timestamp").dt.date().alias("event_date"))
+
+
+def test_events_are_read_as_any_lazy_frame() -> None:
+    sent = [line(f"t-{step:02}", timestamp=f"2026-10-{1 + step % 9:02}T0{step % 7}:00:00Z") for step in range(30)]
+    with staged_batch({"e.jsonl": lines(*sent)}) as outputs:
+        events, whole = outputs.events, outputs.events.collect()
+        wanted = pl.col("transaction_id").str.ends_with("5") & (pl.col("event_date") > date(2026, 10, 2))
+        assert (
+            events.filter(wanted)
+            .select("transaction_id", "timestamp")
+            .collect()
+            .equals(whole.filter(wanted).select("transaction_id", "timestamp"))
+        )
+        assert events.head(7).collect().equals(whole.head(7))
+        assert pl.concat(events.collect_batches(maintain_order=True, chunk_size=4)).equals(whole)
+        assert events.select(pl.len()).collect().item() == 30
 
 
 def test_promoted_properties_have_columns_of_their_own() -> None:

@@ -10,6 +10,8 @@ from decimal import Decimal
 import duckdb
 import polars as pl
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from billing_assets_tests.ingestion.workbench import Ingested, ingest, line
 
@@ -94,6 +96,13 @@ def test_a_csv_file_with_a_mark_crlf_and_blank_lines() -> None:
     assert ingest({"e.csv": content}).events.get_column("transaction_id").to_list() == ["t-1", "t-2"]
 
 
+@pytest.mark.parametrize("blank", ["", "\n"])
+def test_a_row_of_empty_cells_is_a_row(blank: str) -> None:
+    got = ingest({"e.csv": csv(f"t-1,acme,x,{AT},", ",,,,", f"t-2,acme,x,{AT},{blank}")})
+    assert got.rejected.select("reason", "source_line").rows() == [("missing_field", 3)]
+    assert got.events.height == 2
+
+
 @pytest.mark.parametrize(
     ("content", "detail"),
     [
@@ -128,6 +137,15 @@ def test_a_csv_file_that_cannot_be_cut_into_rows(content: bytes, detail: str) ->
         ({"properties.n": pl.Series(["a"], dtype=pl.Categorical)}, ("accepted", '{"n":"a"}')),
         ({"properties": [[{"key": "b", "value": 2.0}, {"key": "a", "value": None}]]}, ("accepted", '{"b":"2"}')),
         ({"properties": [[{"key": "a", "value": 2}, {"key": "a", "value": 3}]]}, ("duplicate_key", "a")),
+        ({"properties": [[{"key": None, "value": 2}]]}, ("wrong_type", None)),
+        ({"properties": [[{"key": "a", "value": [2]}]]}, ("nested_property", "a")),
+        ({"properties": [[]]}, ("wrong_type", "properties: expected JSON text, a struct or a map, found list")),
+        ({"properties.a": [timedelta(1)], "b": [timedelta(1)]}, ("unknown_field", "b")),
+        ({"properties.a": [timedelta(1)]}, ("wrong_type", "a")),
+        ({"properties.a": pl.Series([1], dtype=pl.Int128)}, ("accepted", '{"a":"1"}')),
+        ({"properties.a": [None]}, ("accepted", "{}")),
+        ({"properties": [{"a": {"b": b"x"}}]}, ("nested_property", "a")),
+        ({"": ["x"]}, ("unknown_field", "")),
         ({"properties": [[1, 2]]}, ("wrong_type", "properties: expected JSON text, a struct or a map, found list")),
         ({"properties": [7]}, ("wrong_type", "properties: expected JSON text, a struct or a map, found int64")),
         ({"properties": [{"a": [1]}]}, ("nested_property", "a")),
@@ -183,3 +201,56 @@ def test_a_damaged_parquet_file_is_refused(content: bytes) -> None:
     got = ingest({"e.parquet": content, "good.jsonl": line()})
     assert got.files.row(0, named=True)["detail"].startswith("damaged Parquet file: ")
     assert got.events.height == 1
+
+
+COLUMNS = ("transaction_id", "customer_id", "event_type", "timestamp", "properties", "properties.a", "a")
+MARKS = (
+    "",
+    " ",
+    ",",
+    ",",
+    ",",
+    '"',
+    '""',
+    "\n",
+    "\n",
+    "\r\n",
+    "\r",
+    AT,
+    "{}",
+    "é",
+    "\x00",
+    "\ufeff",
+    ";",
+    "1",
+    "#",
+    "'",
+)
+PIECES = st.sampled_from([*COLUMNS, *MARKS])
+CELLS = st.sampled_from(
+    ["t-1", "t-2", "acme", "", '""', '"x,y"', '"a""b"', '"a\nb"', "x y", AT, '"{""a"": 1}"', "\r", 'a"b']
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(PIECES, max_size=30).map("".join), st.lists(st.lists(CELLS, max_size=7).map(",".join), max_size=5))
+@example("a,,b\n", ["1,2,3"])
+@example("a\n", ["", "1", ""])
+@example('"a\nb",c\n', ["1,2"])
+def test_whatever_the_csv_file_it_has_an_outcome(header: str, rows: list[str]) -> None:
+    for content in ("\n".join([header, *rows]), "\n".join([f"{HEADER},properties", *rows])):
+        got = ingest({"e.csv": content.encode(), "good.jsonl": line("good")})
+        assert got.reconciles()
+        assert got.files.height == 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_whatever_the_parquet_file_it_has_an_outcome(data: st.DataObject) -> None:
+    content = bytearray(PARQUET)
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    assert ingest({"e.parquet": bytes(content), "good.jsonl": line("good")}).reconciles()
+
+
+PARQUET = parquet(properties=[{"a": 1, "b": "x"}])

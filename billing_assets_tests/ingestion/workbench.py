@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import polars as pl
 
-from billing_assets.ingestion.batch import Promotions
+from billing_assets.ingestion.batch import IngestOutputs, Promotions
 from billing_assets.ingestion.dedupe import HISTORY
 from billing_assets.ingestion.windows import Windows
 from billing_assets.storage.sources import EventSource
@@ -47,7 +49,8 @@ class Ingested:
         return counts[1:] == tables and self.files.select(by_file).item()
 
 
-def ingest(
+@contextmanager
+def staged_batch(
     files: Mapping[str, bytes],
     *,
     windows: Windows = WINDOWS,
@@ -56,8 +59,8 @@ def ingest(
     promotions: Promotions = NO_PROMOTIONS,
     arrivals: Mapping[str, datetime] | None = None,
     order: Iterable[str] | None = None,
-) -> Ingested:
-    """Write the files to a directory of their own and ingest them as one batch."""
+) -> Iterator[IngestOutputs]:
+    """Write the files to a directory of their own and settle them as one batch."""
     with TemporaryDirectory() as root, TemporaryDirectory() as scratch:
         for name, content in files.items():
             path = Path(root) / name
@@ -69,8 +72,12 @@ def ingest(
             BatchFile(name, source.content_hash(name), listed[name].size_bytes, (arrivals or {}).get(name, ARRIVAL))
             for name in order or sorted(listed)
         ]
-        staged = stage(source, batch, windows, Path(scratch))
-        outputs = settle(staged, history, windows, batch_no, promotions)
+        yield settle(stage(source, batch, windows, Path(scratch)), history, windows, batch_no, promotions)
+
+
+def ingest(files: Mapping[str, bytes], **how: Any) -> Ingested:
+    """The four tables of a batch of these files; `how` as for `staged_batch`."""
+    with staged_batch(files, **how) as outputs:
         return Ingested(
             outputs.events.collect(),
             outputs.rejected_events.collect(),
