@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from billing_assets.storage.text_files import DamagedFile, LongLine, whole_lines
 CHUNK_ROWS = 100_000
 MAX_QUOTED_BYTES = 64 * 1024 * 1024
 """A quoted cell that has not ended by then never will."""
+
+# To Polars a blank line is a row of empty cells, and a carriage return alone no line end.
+_LINE_ENDS_OF_ITS_OWN = re.compile(rb"(?:\A|\n)\r?\n|\r(?!\n)")
 
 _LINE, _RAW, _REASON, _DETAIL = (internal(name) for name in INTERNAL)
 _INTERNAL = (_LINE, _RAW, _REASON, _DETAIL)
@@ -58,7 +62,7 @@ def _is_shown(dtype: pl.DataType | DataTypeClass) -> bool:
 
 
 def csv_chunks(pieces: Iterable[bytes]) -> Iterator[pl.DataFrame]:
-    """Rows of a CSV file with commas and a header, all cells texts, empty ones null. Raises DamagedFile.
+    """Rows of a CSV file with commas and a header, all cells texts, empty ones null, also `""`. Raises DamagedFile.
 
     `source_line` counts records from 1, the header's, and blank lines are none: it is the line where no cell has a
     line break. A row with fewer cells than the header ends in nulls, one with more is rejected (`invalid_row`).
@@ -123,15 +127,15 @@ def _header(block: bytes) -> tuple[list[str], bytes]:
 def _rows(header: Sequence[str], block: bytes, first_line: int) -> pl.DataFrame:
     if not header or not block.strip():
         return pl.DataFrame(schema=_schema(header))
-    if _has_blank_line(block):
-        # To Polars a blank line and a row of empty cells are the same; to us only the latter is a row.
+    if _LINE_ENDS_OF_ITS_OWN.search(block):
         return _rows_exactly(header, block, first_line)
     try:
         # Columns are named by number while Polars reads them, and by the header after.
         numbered = _csv_line([str(column) for column in range(len(header))]) + block
         cells = pl.read_csv(io.BytesIO(numbered), infer_schema=False)
         cells.columns = list(header)
-    except PolarsError:
+        cells = cells.with_columns(pl.all().replace("", None))
+    except (PolarsError, PanicException):
         return _rows_exactly(header, block, first_line)
     empty = pl.lit(None, dtype=pl.String)
     return (
@@ -141,10 +145,6 @@ def _rows(header: Sequence[str], block: bytes, first_line: int) -> pl.DataFrame:
         )
         .match_to_schema(_schema(header))
     )
-
-
-def _has_blank_line(block: bytes) -> bool:
-    return block.startswith((b"\n", b"\r\n")) or b"\n\n" in block or b"\n\r\n" in block
 
 
 def _rows_exactly(header: Sequence[str], block: bytes, first_line: int) -> pl.DataFrame:
