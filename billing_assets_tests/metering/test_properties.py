@@ -15,7 +15,7 @@ from billing_assets.metering.grain import GROUP
 from billing_assets_tests.metering.reckoning import NUMBERS, Reckoning
 from billing_assets_tests.metering.world import START, Sent, World, events, hold, hour, metric, metrics
 
-CHEAP = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+CHEAP = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 HOURS = 40
 KINDS = ("COUNT", "SUM", "AVG", "MIN", "MAX", "LATEST", "UNIQUE")
 
@@ -25,7 +25,7 @@ properties = st.fixed_dictionaries(
     {},
     optional={
         "v": st.sampled_from([*NUMBERS, "many"]),
-        "m": st.sampled_from(["x", "y", ""]),
+        "m": st.sampled_from(["x", "x", "y", ""]),
         "r": st.sampled_from(["1", "2"]),
     },
 )
@@ -33,12 +33,13 @@ happenings = st.lists(
     st.builds(
         Sent,
         at=instants,
-        ref=st.sampled_from(["a", "a2", "b", "who"]),
+        ref=st.sampled_from(["a", "a", "a", "a2", "b", "who"]),
         properties=properties,
         event_type=st.sampled_from(["e", "f"]),
         batch=st.integers(1, 3),
     ),
-    max_size=25,
+    min_size=10,
+    max_size=30,
 ).map(lambda rows: [Sent(**{**_fields(one), "transaction_id": f"t{index}"}) for index, one in enumerate(rows)])
 
 
@@ -46,21 +47,28 @@ def _fields(one: Sent) -> dict[str, Any]:
     return {name: getattr(one, name) for name in ("at", "ref", "properties", "event_type", "batch")}
 
 
+GROUP_KEYS = ([["m", "r"]], [["r"], ["m", "r"]], [["r"], ["m"]])
+CONDITIONS = ({"exists": True}, {"in_values": ["x"]}, {"not_in_values": ["x", ""]})
+
+
 @st.composite
-def metric_terms(draw: st.DrawFn) -> dict[str, Any]:
-    kind = draw(st.sampled_from(KINDS))
-    terms: dict[str, Any] = {"group_keys": draw(st.sampled_from([[["m", "r"]], [["r"], ["m", "r"]], [["r"], ["m"]]]))}
-    if draw(st.booleans()):
-        terms["event_type_filter"] = {draw(st.sampled_from(["in_values", "not_in_values"])): ["e"]}
-    if draw(st.booleans()):
-        condition = draw(st.sampled_from([{"exists": True}, {"in_values": ["x"]}, {"not_in_values": ["x", ""]}]))
-        terms["property_filters"] = [{"name": "m", **condition}]
-    return metric(kind, None if kind == "COUNT" else "v", **terms)
+def metric_terms(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Up to four metrics; half of them read the same events by the same keys, and so share a measure."""
+    filters: list[dict[str, Any]] = [{}]
+    for _ in range(draw(st.integers(0, 1))):
+        types = {draw(st.sampled_from(["in_values", "not_in_values"])): ["e"]}
+        conditions = [{"name": "m", **one} for one in draw(st.lists(st.sampled_from(CONDITIONS), max_size=1))]
+        filters.append({"event_type_filter": types, "property_filters": conditions})
+    return [
+        metric(kind, None if kind == "COUNT" else "v", group_keys=draw(st.sampled_from(GROUP_KEYS)), **found)
+        for kind in draw(st.lists(st.sampled_from(KINDS), min_size=1, max_size=4))
+        for found in [draw(st.sampled_from(filters))]
+    ]
 
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    found = metrics(*draw(st.lists(metric_terms(), min_size=1, max_size=3)))
+    found = metrics(*draw(metric_terms()))
     aliases = draw(st.sampled_from([{"a": "A", "a2": "A", "b": "B"}, {"a": "A", "a2": "B", "b": "B"}]))
     world = World(found, aliases=aliases, extra_bounds=sorted(draw(st.sets(whole_hours, max_size=2))))
     for index in range(draw(st.integers(1, 3))):
