@@ -9,27 +9,33 @@ from collections.abc import Sequence
 
 from billing_assets.errors import BillingError
 
+INTERRUPTED = 130
+DAGSTER_INTERRUPT = "DagsterExecutionInterruptedError"
+"""What Dagster makes of Ctrl-C inside a step; by name, since only defs/ knows Dagster."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code. Errors become one message on stderr, each with its own exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     with_traceback = "--traceback" in given
     try:
-        return _run(given)
+        code = _run(given)
+        return _interrupted() if code == INTERRUPTED else code
     except BillingError as error:
         if with_traceback:
             traceback.print_exc()
         _say(f"billing: {error}")
         return error.exit_code
     except KeyboardInterrupt:
-        _say("billing: interrupted")
-        return 130
+        return _interrupted()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141  # as a shell reports a process that SIGPIPE ended
     except BaseException as error:  # a panic of Polars or Delta is no Exception
         if isinstance(error, SystemExit | GeneratorExit):
             raise
+        if type(error).__name__ == DAGSTER_INTERRUPT:
+            return _interrupted()
         if with_traceback:
             traceback.print_exc()
         _say(f"billing: unexpected {type(error).__name__}: {_first_line(error)}")
@@ -49,6 +55,11 @@ def _run(arguments: list[str]) -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else 0 if code is None else 3
     return 0
+
+
+def _interrupted() -> int:
+    _say("billing: interrupted; the same command again finishes what was begun")
+    return INTERRUPTED
 
 
 def _first_line(error: BaseException) -> str:

@@ -58,6 +58,8 @@ def close(
     chosen = month(month_)
     settings.refuse_future(allow_future)
     _refuse_unreachable(settings, chosen)
+    if not no_ingest:
+        settings.source()  # a place that cannot be opened is told before any work
     with stand_in(settings) if dry_run else nullcontext(settings) as place:
         if not dry_run:
             use_dagster_home(settings.places)

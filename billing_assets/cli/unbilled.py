@@ -43,6 +43,7 @@ class Disposition(StrEnum):
     EXCLUDED_BY_USAGE_FILTER = "excluded_by_usage_filter"
     METRIC_EXCEPTION = "metric_exception"
     UNATTRIBUTED = "unattributed"
+    LATE_USAGE = "late_usage"
     WAIVED = "waived"
     NO_METRIC = "no_metric"
 

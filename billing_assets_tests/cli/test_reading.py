@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from billing_assets.cli.invoices import InvoiceType
+from billing_assets.cli.unbilled import Disposition
+from billing_assets.schemas.invoicing import INVOICE_TYPES
+from billing_assets.schemas.metering import DISPOSITIONS
 from billing_assets_tests.cli.books import ACME, DRAFT, HELD, SAKURA, UNFINISHED, write_books
 from billing_assets_tests.cli.process import billing, billing_json, on_terminal
 
@@ -136,6 +140,11 @@ def test_unbilled_usage_is_listed_with_its_reason(books: Path) -> None:
     assert len(billing_json(books, "unbilled", "--customer", "nightly")["unbilled"]) == 1
     assert "unattributed 116" in billing(books, "unbilled", "--disposition", "unattributed").stdout
     assert billing(books, "unbilled", "--disposition", "lost").returncode == 2
+
+
+def test_every_disposition_and_invoice_type_can_be_asked_for() -> None:
+    assert set(Disposition) == set(DISPOSITIONS)
+    assert {one.name for one in InvoiceType} == set(INVOICE_TYPES)
 
 
 def test_status_tells_what_is_open_held_due_and_unfinished(books: Path) -> None:

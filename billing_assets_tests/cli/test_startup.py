@@ -96,3 +96,36 @@ def test_an_unexpected_error_is_one_line_and_a_hint(tmp_path: Path) -> None:
 
 def test_the_version(tmp_path: Path) -> None:
     assert billing(tmp_path, "--version").stdout.startswith("billing_assets ")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        ("KeyboardInterrupt", 130, "billing: interrupted; the same command again finishes what was begun\n"),
+        ("LakeError('table invoices: gone')", 3, "billing: table invoices: gone\n"),
+        ("BrokenPipeError", 141, ""),
+    ],
+)
+def test_what_ends_a_command_early_has_its_exit_code(error: str, code: int, told: str, tmp_path: Path) -> None:
+    script = f"""
+import sys
+from billing_assets.cli import main
+from billing_assets.cli.command import command
+from billing_assets.errors import LakeError
+
+@command("wait", examples="")
+def wait(settings) -> int:
+    raise {error}
+
+sys.exit(main(["wait"]))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=environment(), capture_output=True, text=True
+    )
+    assert (ran.returncode, ran.stderr, ran.stdout) == (code, told, "")
+
+
+def test_a_reader_that_stops_reading_ends_the_command_quietly(tmp_path: Path) -> None:
+    pipeline = f"{sys.executable} -m billing_assets schema | head -1"
+    ran = subprocess.run(["bash", "-c", pipeline], cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert (ran.stdout, ran.stderr) == ("{\n", "")
