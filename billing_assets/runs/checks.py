@@ -19,4 +19,4 @@ def check(lake: Lake, invariants: Iterable[Invariant] = INVARIANTS) -> tuple[Che
     def committed(table: str) -> pl.LazyFrame:
         return lake.scan(table)
 
-    return tuple(CheckResult(one, lake.collect(one.find(committed))) for one in invariants)
+    return tuple(CheckResult(one, lake.collect(one.find(committed).sort(pl.all()))) for one in invariants)
