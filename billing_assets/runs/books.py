@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 import polars as pl
@@ -199,11 +200,15 @@ def report(month: str, batch_no: int | None, books: Books, now: datetime) -> Fin
 
 
 def due_months(lake: Lake, catalog: Catalog, now: datetime) -> tuple[str, ...]:
-    """Close months of open periods that could be finalized at `now`, and the months that only wait for their seal."""
+    """Months with an open period that is due at `now`, and the last of the months that only wait for their seal."""
     settings = catalog.settings
-    open_periods = started_periods(
+    periods = started_periods(
         lake, resolve(catalog).contracts, settings.starting_at, now, lake.committed(SEQUENCE)
-    ).filter(pl.col("is_open"), pl.col("period_end") + pl.lit(settings.grace_period) <= pl.lit(now, dtype=TIMESTAMP))
-    due = set(lake.collect(open_periods.select("close_month").unique())["close_month"])
-    unsealed = set(months_between(settings.starting_at, now - settings.grace_period)) - set(sealed_months(lake))
-    return tuple(sorted(due | unsealed))
+    ).filter("is_open")
+    is_due = pl.col("period_end") + pl.lit(settings.grace_period) <= pl.lit(now, dtype=TIMESTAMP)
+    found = lake.collect(periods.group_by("close_month").agg(is_due=is_due.any()))
+    open_months, due = set(found["close_month"]), set(found.filter("is_due")["close_month"])
+    # One run seals every month before it too, up to the first that has something open.
+    over = months_between(settings.starting_at, now - settings.grace_period)
+    sealable = set(takewhile(lambda month: month not in open_months, over)) - set(sealed_months(lake))
+    return tuple(sorted(due | ({max(sealable)} if sealable else set())))
