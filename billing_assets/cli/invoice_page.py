@@ -135,10 +135,16 @@ def _details(line: Row) -> list[str]:
         "" if line["line_type"] == "usage" else line["line_type"].replace("_", " "),
         group(line["pricing_group_values"], line["presentation_group_values"]),
         tier(line["tier_level"], line["tier_lower"], line["tier_upper"]),
+        "fee" if is_fee(line) else "",
         f"in {line['shown_unit']}" if line["shown_unit"] else "",
         "" if line["in_total"] else "not in the total",
     ]
     return [detail for detail in details if detail] or [str(line["rate_type"] or line["line_type"]).lower()]
+
+
+def is_fee(line: Row) -> bool:
+    """Whether a usage line is a fee beside what is counted: such a line has no events of its own."""
+    return line["line_type"] == "usage" and line["event_count"] is None
 
 
 def _origin(line: Row, verbose: bool) -> list[str]:

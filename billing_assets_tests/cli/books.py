@@ -180,12 +180,15 @@ def write_books(root: Path) -> Lake:
     _close(lake, {"line_items": acme_lines(), "invoices": [acme, sakura], "month_closes": [seal]})
     _leave_unfinished(lake, invoice(UNFINISHED, "acme", "1", number_sequence=3, invoice_number="HI-2023-000003"))
     held = draft(HELD, "nightly", "0.25", hold_reasons='["UNRATED_USAGE"]')
-    coming = draft(DRAFT, "acme", "7.5", close_month="2023-12", period_start=NEXT, period_end=JANUARY,
+    coming = draft(DRAFT, "acme", "12.5", close_month="2023-12", period_start=NEXT, period_end=JANUARY,
                    issued_at=datetime(2024, 1, 2, tzinfo=UTC))  # fmt: skip
     lake.overwrite("draft_invoices", typed("draft_invoices", [held, coming]))
-    draft_line = line(DRAFT, 1, "7.5", close_month="2023-12", quantity=Decimal(150), unit_price=Decimal("0.05"),
-                      starting_at=NEXT, ending_before=JANUARY)  # fmt: skip
-    lake.overwrite("draft_line_items", typed("draft_line_items", [draft_line]))
+    coming_month = {"close_month": "2023-12", "starting_at": NEXT, "ending_before": JANUARY, "tier_level": 1}
+    draft_lines = [
+        line(DRAFT, 1, "7.5", quantity=Decimal(150), unit_price=Decimal("0.05"), **coming_month),
+        line(DRAFT, 2, "5", quantity=Decimal(1), unit_price=Decimal(5), event_count=None, **coming_month),
+    ]
+    lake.overwrite("draft_line_items", typed("draft_line_items", draft_lines))
     lake.replace_slice("usage", typed("usage", daily_usage()), {"month": "2023-11"})
     lake.replace_slice("unbilled_usage", typed("unbilled_usage", unbilled_usage()), {"month": "2023-11"})
     lake.overwrite("customers", typed("customers", map(_customer, ("acme", "nightly", "sakura"))))

@@ -61,7 +61,7 @@ def test_json_has_money_as_text_and_group_values_as_objects(books: Path) -> None
 
 def test_a_list_ends_with_its_totals_by_status_and_currency(books: Path) -> None:
     last = billing(books, "invoices").stdout.splitlines()[-1]
-    assert last == "2 finalized: 3,390 JPY, 1,222.31 USD; 1 draft: 7.50 USD; 1 held: 0.25 USD"
+    assert last == "2 finalized: 3,390 JPY, 1,222.31 USD; 1 draft: 12.50 USD; 1 held: 0.25 USD"
 
 
 ACME_PAGE = """\
@@ -85,6 +85,12 @@ def test_an_invoice_reads_as_a_page(books: Path) -> None:
     assert page.endswith(ACME_PAGE)
     for part in ("INVOICE HI-2023-000001", "Acme Inc.", "1 Main Street, Springfield", "eu_vat DE1", "2023-12-16"):
         assert part in page
+
+
+def test_a_fee_is_told_from_what_is_counted(books: Path) -> None:
+    counted, fee = (line for line in billing(books, "show", DRAFT).stdout.splitlines() if "tier 1" in line)
+    assert "tier 1, fee" in fee
+    assert "fee" not in counted
 
 
 def test_verbose_adds_the_watermarks(books: Path) -> None:
