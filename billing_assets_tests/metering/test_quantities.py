@@ -79,7 +79,7 @@ def test_state_resets_at_each_period() -> None:
 def test_latest_of_a_slice_is_its_last_event_whatever_the_reference() -> None:
     world = simple("LATEST")
     world.aliases["a2"] = "A"
-    rows = [sent(day(1, 3), "a2", v="5"), sent(day(1, 9), v="7"), sent(day(1, 6), "a2", v="6")]
+    rows = [sent(day(1, 3), "a2", v="5"), sent(day(1, 6), v="6"), sent(day(1, 9), "a2", v="7")]
     assert increments(world, rows) == [exact(7)]
     tied = [sent(day(1, 3), "a2", v="5", tx="b"), sent(day(1, 3), v="7", tx="a")]
     assert increments(world, tied) == [exact(5)]
