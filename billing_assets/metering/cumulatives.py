@@ -1,4 +1,4 @@
-"""Period-to-date quantities at the ends of segments: what increments are differences of (docs/semantics.md, Increments)."""
+"""Period-to-date quantities at segment ends; increments are their differences (docs/semantics.md, Increments)."""
 
 from __future__ import annotations
 

@@ -41,4 +41,4 @@ NOT_OURS = (SETTLED, ELSEWHERE)
 
 PRODUCTS = 2**20
 CANDIDATES = 2**56
-"""Bounds of `preference`, contract_position * PRODUCTS + the product's position, which orders candidates of one code."""
+"""Bounds of `preference`: contract_position * PRODUCTS + product_position, which orders candidates of one code."""

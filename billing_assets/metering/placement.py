@@ -23,7 +23,7 @@ def placements(windows: pl.LazyFrame, frames: CatalogFrames, periods: pl.LazyFra
 
     `windows` has WINDOW, one row each. A window outside all contracts has one row without a contract. `place` is BILLED
     in a period of `periods` (period_start, close_month, is_billed, events_through), ELSEWHERE in a period that is not
-    among them, NO_CONTRACT or UNATTRIBUTED. filter_key and filter_values: the usage filter in force, null where none is.
+    among them, NO_CONTRACT or UNATTRIBUTED. filter_key, filter_values: the usage filter in force; null where none is.
     """
     known = windows.join(frames.customer_aliases, on="customer_ref", how="left")
     contracts = frames.contracts.select(

@@ -1,9 +1,9 @@
 """Slices: hourly states merged as far as no term of the catalog can tell their hours apart.
 
-Contracts, periods, rates, overrides and usage filters begin and end on whole hours, mostly at midnight. Between two such
-instants of a day all hours meet the same terms, so their states are merged before anything is joined to them: tens of
-millions of states become some hundred thousand slices. Alike for ingest batches: only whether a batch came before or
-after the watermark of a final period makes a difference.
+Contracts, periods, rates, overrides and usage filters begin and end on whole hours, mostly at midnight. Between two of
+these instants all hours of a day meet the same terms, so their states are merged before anything is joined to them:
+tens of millions of states become some hundred thousand slices. Alike for ingest batches: all that matters is whether a
+batch came before or after the watermark of a final period.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def distinct_values(events: pl.LazyFrame, measures: Sequence[Measure], promoted:
 
 
 def group_json(columns: dict[str, str]) -> pl.Expr:
-    """Canonical JSON of group values: `columns` maps each name to the column of its text; keys sorted, null stays null."""
+    """Canonical JSON of group values: keys sorted, null stays null. `columns` has the column of each name's text."""
     if not columns:
         return pl.lit(NO_GROUP)
     return pl.struct(pl.col(column).alias(name) for name, column in sorted(columns.items())).struct.json_encode()

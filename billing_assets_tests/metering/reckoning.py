@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -81,7 +82,9 @@ class Reckoning:
     def __init__(self, world: World, rows: Sequence[Sent], now: datetime) -> None:
         self.world = world
         hour = timedelta(hours=1)
-        self.rows = [one for one in rows if one.at - (one.at - datetime.min.replace(tzinfo=one.at.tzinfo)) % hour <= now]
+        self.rows = [
+            one for one in rows if one.at - (one.at - datetime.min.replace(tzinfo=one.at.tzinfo)) % hour <= now
+        ]
 
     def contracts(self, event: Sent) -> list[Mapping[str, Any]]:
         customer = self.world.aliases.get(event.ref)
@@ -124,7 +127,7 @@ class Reckoning:
         for group, events in self.groups().items():
             metric, start, end = metric_of[group[2]], group[1], ends[group[:2]]
             bounds = sorted({start, end, *(at for at in self.world.extra_bounds if start < at < end)})
-            for low, high in zip(bounds, bounds[1:], strict=False):
+            for low, high in itertools.pairwise(bounds):
                 to_date = [one for one in events if one.at < high and usable(metric, one)]
                 own = [one for one in events if low <= one.at < high]
                 count = sum(usable(metric, one) for one in own)

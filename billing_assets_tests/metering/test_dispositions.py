@@ -98,7 +98,12 @@ def test_products_of_different_keys_of_one_metric() -> None:
 
 def test_exceptions_are_listed_beside_what_is_billed() -> None:
     world = simple("SUM")
-    rows = [sent(day(1), v="1"), sent(day(1), v="x", tx="bad2"), sent(day(1, 3), tx="bad3"), sent(day(1), v="y", tx="bad1")]
+    rows = [
+        sent(day(1), v="1"),
+        sent(day(1), v="x", tx="bad2"),
+        sent(day(1, 3), tx="bad3"),
+        sent(day(1), v="y", tx="bad1"),
+    ]
     columns = ("first_transaction_id", "last_transaction_id", "quantity", "contract_id", "period_start", "product_id")
     assert listed(world, rows, *columns) == [("metric_exception", 3, "bad1", "bad3", None, "c", day(1), "p")]
     assert listed(world, [sent(day(1), "who", v="x")]) == [("unattributed", 1)]
@@ -107,7 +112,9 @@ def test_exceptions_are_listed_beside_what_is_billed() -> None:
 
 
 def test_an_exception_counts_once_however_many_metrics_read_the_property() -> None:
-    world = World(metrics(metric("SUM", "v"), metric("MAX", "v"))).product("p", "m0").product("q", "m1").contract("c", "A")
+    world = (
+        World(metrics(metric("SUM", "v"), metric("MAX", "v"))).product("p", "m0").product("q", "m1").contract("c", "A")
+    )
     failed = metering.exceptions_by_period(world.attribute([sent(day(1), v="x")]).candidates).collect()
     assert failed["exception_count"].to_list() == [1]
 
@@ -116,7 +123,10 @@ def test_events_that_match_no_metric() -> None:
     world = simple("COUNT", event_type_filter={"in_values": ["x"]})
     rows = [sent(day(1), tx="n2"), sent(day(1, 2), tx="n1"), sent(day(1), "who", tx="n3"), sent(day(1), kind="x")]
     columns = ("billable_metric_id", "customer_ref", "first_transaction_id", "last_transaction_id")
-    assert listed(world, rows, *columns) == [("no_metric", 1, None, "who", "n3", "n3"), ("no_metric", 2, None, "a", "n2", "n1")]
+    assert listed(world, rows, *columns) == [
+        ("no_metric", 1, None, "who", "n3", "n3"),
+        ("no_metric", 2, None, "a", "n2", "n1"),
+    ]
 
 
 def test_samples_are_of_the_row_alone() -> None:
@@ -154,5 +164,8 @@ def test_only_the_rows_of_a_month() -> None:
     """Usage of a contract is of its period's month, other usage of its day's."""
     world = World(metrics(metric("SUM", "v"))).product("p", "m0").contract("c", "A", sells=[])
     rows = [sent(day(30), v="1"), sent(day(30), "who", v="1"), sent(day(33), "who", v="1")]
-    assert listed(world, rows, "month", month="2026-01") == [("no_product", 1, "2026-01"), ("unattributed", 1, "2026-01")]
+    assert listed(world, rows, "month", month="2026-01") == [
+        ("no_product", 1, "2026-01"),
+        ("unattributed", 1, "2026-01"),
+    ]
     assert listed(world, rows, "month", month="2026-02") == [("unattributed", 1, "2026-02")]

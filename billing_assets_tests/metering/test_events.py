@@ -42,7 +42,7 @@ def chosen(written: dict[str, Any], promoted: tuple[str, ...] = ()) -> list[bool
         ({"property_filters": [{"name": "m", "in_values": ['say "1"']}]}, [False, False, False, True]),
         ({"property_filters": [{"name": "m", "not_in_values": ["1"]}]}, [False, True, True, True]),
         ({"property_filters": [{"name": "m", "not_in_values": ["1", ""]}]}, [False, False, True, True]),
-        ({"property_filters": [{"name": "m", "exists": True}, {"name": "v", "exists": True}]}, [True, True, False, False]),
+        ({"property_filters": [{"name": name, "exists": True} for name in "mv"]}, [True, True, False, False]),
         ({}, [True] * 4),
     ],
 )  # fmt: skip

@@ -104,9 +104,9 @@ def test_quantities_at_segment_ends(world: World, rows: list[Sent], now: datetim
 def test_every_event_has_one_disposition_for_each_metric(
     world: World, rows: list[Sent], now: datetime, data: st.DataObject
 ) -> None:
-    status = {
-        one["id"]: data.draw(st.sampled_from(["rated", "unrated", "not_entitled"])) for one in world.products
-    } | {(world.products[0]["id"], at): data.draw(st.sampled_from(["rated", "unrated"])) for at in world.extra_bounds}
+    status = {one["id"]: data.draw(st.sampled_from(["rated", "unrated", "not_entitled"])) for one in world.products} | {
+        (world.products[0]["id"], at): data.draw(st.sampled_from(["rated", "unrated"])) for at in world.extra_bounds
+    }
     unbilled, equation = world.unbilled(rows, status, now)
     listed: Counter[Any] = Counter()
     for row in unbilled.iter_rows(named=True):

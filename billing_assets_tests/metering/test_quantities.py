@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from billing_assets import metering
-from billing_assets_tests.metering.world import Sent, World, day, exact, hour, metric, metrics, sent, simple
+from billing_assets_tests.metering.world import Sent, World, day, exact, metric, metrics, sent, simple
 
 
 def increments(world: World, rows: list[Sent]) -> list[Decimal]:
@@ -135,5 +135,3 @@ def test_daily_usage_of_unpriced_metrics_and_of_every_declared_key() -> None:
         ('["m"]', '{"m":"x"}', day(1).date(), exact(1), exact(1), 1),
         ('["m"]', '{"m":"x"}', day(2).date(), exact(1), exact(2), 2),
     ]
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from billing_assets.numerals import number
 METRICS: TypeAdapter[tuple[BillableMetric, ...]] = TypeAdapter(tuple[BillableMetric, ...])
 PRODUCT_LIST: TypeAdapter[tuple[Product, ...]] = TypeAdapter(tuple[Product, ...])
 START = datetime(2026, 1, 1, tzinfo=UTC)
+MUCH_LATER = START + timedelta(days=59)
 PLACES = Decimal("1e-12")
 
 EVENT = {
@@ -139,7 +141,7 @@ class World:
              "starting_at": starts, "ending_before": ends}
         )  # fmt: skip
         bounds = [starts, *cuts, ends or starts + timedelta(days=31)]
-        for low, high in zip(bounds, bounds[1:], strict=False):
+        for low, high in itertools.pairwise(bounds):
             self.periods.append(
                 {"contract_id": contract, "period_start": low, "period_end": high, "close_month": "2026-01",
                  "is_billed": True, "events_through": None}
@@ -186,7 +188,7 @@ class World:
             override_targets=empty,
         )
 
-    def attribute(self, rows: Sequence[Sent], now: datetime = day(60)) -> metering.Attribution:
+    def attribute(self, rows: Sequence[Sent], now: datetime = MUCH_LATER) -> metering.Attribution:
         """Events all the way to candidates, usage and values."""
         measures, stored = metering.compile_measures(self.metrics), events(rows)
         terms = metering.Terms(self.metrics, PRODUCT_LIST.validate_python(self.products), bool(self.filters))
@@ -197,14 +199,14 @@ class World:
         )  # fmt: skip
 
     def segments(self, attributed: metering.Attribution, status: Mapping[Any, str] | None = None) -> pl.LazyFrame:
-        """The groups of `attributed` cut at `extra_bounds`; status by (product, segment start) or product; else rated."""
+        """The groups cut at `extra_bounds`; status by (product, segment start), by product, or rated."""
         groups = metering.usage_groups(attributed.usage).collect()
         ends = {(one["contract_id"], one["period_start"]): one["period_end"] for one in self.periods}
         rows = []
         for group in groups.iter_rows(named=True):
             start, end = group["period_start"], ends[group["contract_id"], group["period_start"]]
             bounds = sorted({start, end, *(at for at in self.extra_bounds if start < at < end)})
-            for low, high in zip(bounds, bounds[1:], strict=False):
+            for low, high in itertools.pairwise(bounds):
                 found = (status or {}).get((group["product_id"], low), (status or {}).get(group["product_id"], "rated"))
                 rows.append({**group, "segment_start": low, "segment_end": high, "segment_status": found,
                              "unrated_reason": "no_rate" if found == "unrated" else None})  # fmt: skip
@@ -213,7 +215,7 @@ class World:
         group_types = {name: TIMESTAMP if name == "period_start" else pl.String() for name in GROUP}
         return frame(rows, {**group_types, **times, **texts})
 
-    def cumulatives(self, rows: Sequence[Sent], now: datetime = day(60)) -> pl.DataFrame:
+    def cumulatives(self, rows: Sequence[Sent], now: datetime = MUCH_LATER) -> pl.DataFrame:
         attributed = self.attribute(rows, now)
         return self.cumulated(attributed, self.segments(attributed)).collect().sort(*GROUP, "segment_start")
 
@@ -222,7 +224,7 @@ class World:
         return metering.cumulatives(attributed.usage, attributed.values, segments, self.metrics, products)
 
     def unbilled(
-        self, rows: Sequence[Sent], status: Mapping[Any, str] | None = None, now: datetime = day(60),
+        self, rows: Sequence[Sent], status: Mapping[Any, str] | None = None, now: datetime = MUCH_LATER,
         month: str | None = None,
     ) -> tuple[pl.DataFrame, pl.DataFrame]:  # fmt: skip
         """The table `unbilled_usage` and the equation."""
