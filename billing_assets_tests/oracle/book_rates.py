@@ -26,7 +26,7 @@ class Rates:
         metric_id = product["billable_metric_id"]
         self.monotonic = metric_id in MONOTONIC
         self.percent = terms.contested or metric_id == "pay"
-        common = ["FLAT", "FLAT", "TIERED", "TIERED", "VOLUME", "TIERED_PERCENTAGE"]
+        common = ["FLAT", "FLAT", "TIERED", "TIERED", "VOLUME"] + ["TIERED_PERCENTAGE"] * terms.contested
         self.kinds = common + (["PACKAGE"] if not terms.ranged or terms.contested else [])
         self.kinds += ["TIERED", "PACKAGE"] * (terms.zigzag and "PACKAGE" in self.kinds)
         self.kind = self.choices.pick(self.kinds + ["PERCENTAGE"] * 3 * self.percent_allowed(False))

@@ -59,7 +59,10 @@ def list_cells(price: Obj, total: Fraction) -> list[Cell]:
 
 
 def ranges(override: Obj | None) -> list[Cell]:
-    """An override's multipliers along R, as the prices of cells; beyond a TIERED one's last range 1; case 51."""
+    """An override's multipliers along R, as the prices of cells; beyond a TIERED one's last range 1; case 51.
+
+    A TIERED one's ranges have levels, beyond included: a price without tiers of its own shows them.
+    """
     if override is None or override["type"] == "OVERWRITE":
         return [Cell(None, None, ONE, None)]
     if override["type"] == "MULTIPLIER":
@@ -67,9 +70,9 @@ def ranges(override: Obj | None) -> list[Cell]:
     cells, lower = [], ZERO
     for level, one in enumerate(override["tiers"], 1):
         upper = lower + exact(one["size"]) if one.get("size") is not None else None
-        cells.append(Cell(None if level == 1 else lower, upper, exact(one["multiplier"]), None))
+        cells.append(Cell(None if level == 1 else lower, upper, exact(one["multiplier"]), level))
         lower = upper if upper is not None else lower
-    return cells if cells[-1].upper is None else [*cells, Cell(cells[-1].upper, None, ONE, None)]
+    return cells if cells[-1].upper is None else [*cells, Cell(cells[-1].upper, None, ONE, len(cells) + 1)]
 
 
 def cut(cells: Sequence[Cell], multipliers: Sequence[Cell]) -> list[Cell]:
@@ -81,7 +84,8 @@ def cut(cells: Sequence[Cell], multipliers: Sequence[Cell]) -> list[Cell]:
             upper = min((x for x in (cell.upper, one.upper) if x is not None), default=None)
             if lower is None or upper is None or lower < upper:
                 price = None if cell.price is None else round12(cell.price * (one.price or ZERO))
-                found.append(Cell(lower, upper, price, cell.tier_level))
+                level = one.tier_level if cell.tier_level is None else cell.tier_level
+                found.append(Cell(lower, upper, price, level))
     return found
 
 

@@ -22,6 +22,7 @@ from .choices import Choices, Drawn, Seeded
 from .oracle import Batch, Result, bill
 
 CONTESTED = (
+    "TIERED_PERCENTAGE rates, which the catalog refuses so far",
     "tiers whose last one has a size (dispositions of the excess; cases 0.11, 42)",
     "PERCENTAGE of quantities that may be negative, and its fixed_fee under a MULTIPLIER",
     "a TIERED override over flat fees, PACKAGE or PERCENTAGE (cases 7, 22, 51)",
