@@ -130,7 +130,7 @@ def write(batch: batches.Batch, source: EventSource) -> None:
     columns = intent["promoted"]
     promoted = Promotions(_named(columns, "property_"), _named(columns, "number_"))
     history = batch.lake.scan("events", through={"ingest_batch": batch.batch_no - 1}).select(HISTORY.names())
-    with TemporaryDirectory(prefix="billing-ingest-") as directory:
+    with TemporaryDirectory(prefix="billing-ingest-") as directory, batch.lake.reading():
         staged = stage(source, files, windows, Path(directory))
         outputs = settle(staged, history, windows, batch.batch_no, promoted)
         for table in batch.tables:
