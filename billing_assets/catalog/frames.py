@@ -184,7 +184,7 @@ def product_row(product: Product) -> tuple[Any, ...]:
         conversion.operation if conversion else None,
         conversion.name if conversion else None,
         rounding.rounding_method if rounding else None,
-        f"1e-{rounding.decimal_places}" if rounding else None,
+        f"1e{-rounding.decimal_places}" if rounding else None,
         product.tax_code,
     )
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from billing_assets.catalog.terms import Term
-from billing_assets.catalog.values import Count, Flag, Id, Instant, Key, Positive, Tag, Text
+from billing_assets.catalog.values import Flag, Id, Instant, Key, Positive, Tag, Text, Whole
 
 RoundingMethod = Literal["ROUND_UP", "ROUND_DOWN", "ROUND_HALF_UP"]
 
@@ -24,7 +24,9 @@ class QuantityRounding(Term):
     """Rounding of a period's cumulative quantity, after the conversion; the same for both signs."""
 
     rounding_method: RoundingMethod = Field(description="ROUND_UP goes away from zero, ROUND_DOWN toward it.")
-    decimal_places: Annotated[Count, Field(le=12)] = Field(default=0, description="Decimal places that are kept.")
+    decimal_places: Annotated[Whole, Field(ge=-12, le=12)] = Field(
+        default=0, description="Decimal places that are kept; -2 rounds to hundreds."
+    )
 
 
 class ProductUpdate(Term):

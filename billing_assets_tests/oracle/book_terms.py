@@ -105,7 +105,8 @@ class Terms:
             product["quantity_conversion"] = {"conversion_factor": factor, "operation": operation, "name": "units"}
         if chance(choices, 30):
             method = choices.pick(["ROUND_UP", "ROUND_DOWN", "ROUND_HALF_UP"])
-            product["quantity_rounding"] = {"rounding_method": method, "decimal_places": choices.integer(0, 4)}
+            places = choices.pick([0, 1, 2, 3, 4, -1, -2])
+            product["quantity_rounding"] = {"rounding_method": method, "decimal_places": places}
         return product
 
     def hour(self, low: datetime, high: datetime) -> datetime:

@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ from billing_assets.storage.sources import EventSource
 
 Obj = Mapping[str, Any]
 Files = Mapping[str, Sequence[Obj]]
-DAY = timedelta(days=1)
 
 
 def write_catalog(catalog: Obj, directory: Path) -> Catalog:
@@ -104,6 +103,7 @@ class Closed:
 
     invoices: pl.DataFrame
     line_items: pl.DataFrame
+    usage: pl.DataFrame
     unbilled: pl.DataFrame
     files: pl.DataFrame
 
@@ -113,7 +113,8 @@ class Closed:
             name: pl.concat([lake.scan(name), lake.scan(f"draft_{name}")], how="diagonal")
             for name in ("invoices", "line_items")
         }
-        frames = both | {"unbilled": lake.scan("unbilled_usage"), "files": lake.scan("ingested_files")}
+        alone = {"usage": "usage", "unbilled": "unbilled_usage", "files": "ingested_files"}
+        frames = both | {name: lake.scan(table) for name, table in alone.items()}
         return cls(**lake.collect_all(frames))
 
     def lines(self, **where: Any) -> list[dict[str, Any]]:
