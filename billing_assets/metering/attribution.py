@@ -48,8 +48,10 @@ class Attribution:
     """Slices and values by what they may be billed as.
 
     candidates: grain (slice, metric, contract, product); `code` is the disposition so far, BILLED where it depends on
-    the price. usage: of these the ones that a product of a billed period takes, with GROUP. values: grain (measure,
-    reference, group values, window, value), the distinct values of the same windows.
+    the price. is_first: the first product of its slice, metric and contract; is_sole: the only candidate of its slice
+    and metric; is_excluded: refused by a usage filter.
+    usage: of these the ones that a product of a billed period takes, with GROUP.
+    values: grain (measure, reference, group values, window, value), the distinct values of the same windows.
     """
 
     candidates: pl.LazyFrame
@@ -105,30 +107,39 @@ def _candidates(merged: pl.LazyFrame, placed: pl.LazyFrame, terms: Terms, frames
     """Slices by metric, contract and product, with `code`."""
     # A COUNT may read the states of a number: what is an exception there is an event like any other for it.
     exceptions = pl.when(pl.col("aggregation_type") != "COUNT").then("exception_count").otherwise(0)
-    products = (
-        frames.products.sort("product_id")
-        .with_row_index("product_position")
-        .filter(pl.col("billable_metric_id").is_not_null())
-        .select(
-            *("product_id", "billable_metric_id", "product_position"),
-            signature=_signature(pl.col("pricing_keys"), pl.col("presentation_keys")),
-        )
-    )
-    of_contract = frames.contract_products.join(products, on="product_id")
     rows = (
         merged.join(metric_frame(terms.metrics), on="measure_id")
         .with_columns(exception_count=exceptions)
         .join(placed, on=[*WINDOW])
-        .join(of_contract, on=["contract_id", "billable_metric_id"], how="left")
+        .join(_takers(frames), on=["contract_id", "billable_metric_id"], how="left")
     )
     if terms.has_filters:
         rows = rows.pipe(_excluded, terms.metrics)
     else:
         rows = rows.with_columns(is_excluded=pl.lit(value=False))
-    position = pl.col("product_position").cast(pl.Int64).fill_null(0)
     return rows.with_columns(
-        code=_code(), preference=pl.col("contract_position").fill_null(0) * PRODUCTS + position
-    ).drop("filter_key", "filter_values", "place", "contract_position", "product_position")
+        code=_code(),
+        preference=pl.col("contract_position").fill_null(0) * PRODUCTS + pl.col("product_position").fill_null(0),
+        is_first=pl.col("is_first").fill_null(value=True),
+        is_sole=(pl.col("contracts_of_window") == 1) & pl.col("is_sole").fill_null(value=True),
+    ).drop("filter_key", "filter_values", "place", "contracts_of_window", "contract_position", "product_position")
+
+
+def _takers(frames: CatalogFrames) -> pl.LazyFrame:
+    """Grain (contract, product): the metric that the product takes, and whether it is the first or the sole one."""
+    products = (
+        frames.products.sort("product_id")
+        .with_row_index("product_position")
+        .filter(pl.col("billable_metric_id").is_not_null())
+        .select(
+            *("product_id", "billable_metric_id", pl.col("product_position").cast(pl.Int64)),
+            signature=_signature(pl.col("pricing_keys"), pl.col("presentation_keys")),
+        )
+    )
+    position, metric = pl.col("product_position"), ("contract_id", "billable_metric_id")
+    return frames.contract_products.join(products, on="product_id").with_columns(
+        is_first=position == position.min().over(metric), is_sole=pl.len().over(metric) == 1
+    )
 
 
 def _code() -> pl.Expr:
@@ -158,6 +169,7 @@ def _unmatched(merged: pl.LazyFrame, measures: Sequence[Measure]) -> pl.LazyFram
     return merged.filter(pl.col("measure_id") == measure_id).with_columns(
         code=pl.lit(CODE[UNMATCHED], dtype=pl.Int8),
         preference=pl.lit(0, dtype=pl.Int64),
+        is_sole=pl.lit(value=True),
         billable_metric_id=pl.lit(None, dtype=pl.String),
     )
 

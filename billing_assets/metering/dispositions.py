@@ -34,7 +34,8 @@ STATUS_CODES = {"rated": CODE[BILLED], "unrated": CODE[UNRATED], "not_entitled":
 KEPT = (
     *SLICE_OF_METRIC,
     *("window_end", "batches_through", "usage_date", "aggregation_type", "event_count", "exception_count", "sum"),
-    *("customer_id", "contract_id", "period_start", "close_month", "product_id", "reason", "code", "preference"),
+    *("customer_id", "contract_id", "period_start", "close_month", "product_id", "reason"),
+    *("code", "preference", "is_sole"),
 )
 
 
@@ -48,12 +49,15 @@ def disposed(candidates: pl.LazyFrame, usage: pl.LazyFrame, quantified: pl.LazyF
     together = pl.concat([_priced(usage, quantified).select(KEPT), undecided.select(KEPT)])
     rank = pl.col("code").cast(pl.Int64) * CANDIDATES + pl.col("preference")
     chosen = (
-        together.with_columns(rank=rank)
+        together.filter(~pl.col("is_sole"))
+        .with_columns(rank=rank)
         .group_by(*SLICE_OF_METRIC)
         .agg(pl.col(name).min_by("rank") for name in KEPT if name not in SLICE_OF_METRIC)
+        .select(KEPT)
     )
     names = pl.col("code").replace_strict(dict(enumerate(PRECEDENCE)), return_dtype=pl.String)
-    return chosen.with_columns(disposition=names).drop("code", "preference")
+    decided = pl.concat([together.filter("is_sole"), chosen])
+    return decided.with_columns(disposition=names).drop("code", "preference", "is_sole")
 
 
 def _priced(usage: pl.LazyFrame, quantified: pl.LazyFrame) -> pl.LazyFrame:

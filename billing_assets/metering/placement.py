@@ -24,6 +24,7 @@ def placements(windows: pl.LazyFrame, frames: CatalogFrames, periods: pl.LazyFra
     `windows` has WINDOW, one row each. A window outside all contracts has one row without a contract. `place` is BILLED
     in a period of `periods` (period_start, close_month, is_billed, events_through), ELSEWHERE in a period that is not
     among them, NO_CONTRACT or UNATTRIBUTED. filter_key, filter_values: the usage filter in force; null where none is.
+    contracts_of_window: in how many rows the window is.
     """
     known = windows.join(frames.customer_aliases, on="customer_ref", how="left")
     contracts = frames.contracts.select(
@@ -42,7 +43,7 @@ def placements(windows: pl.LazyFrame, frames: CatalogFrames, periods: pl.LazyFra
     )
     columns = (*WINDOW, "customer_id", "contract_id", "contract_position", *spans.collect_schema().names()[1:], "place")
     together = pl.concat([inside.select(columns), beyond, nowhere], how="diagonal").select(columns)
-    return together.pipe(_filtered, frames.usage_filters)
+    return together.with_columns(contracts_of_window=pl.len().over(WINDOW)).pipe(_filtered, frames.usage_filters)
 
 
 def _place(name: str) -> pl.Expr:

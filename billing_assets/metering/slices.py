@@ -35,20 +35,26 @@ def slices(states: pl.LazyFrame, measures: Sequence[Measure], hours: pl.LazyFram
     (`hours_of_cut_days`). batches_after, batches_through: the ingest batches between two neighbouring `marks`
     (`watermarks`). Statistics as of states.
     """
-    placed = states.pipe(_windowed, hours).pipe(_marked, marks)
+    placed = states.pipe(_windowed, hours)
     parts = []
     for has_last in (False, True):
         chosen = [each for each in measures if ("last" in each.statistics) == has_last]
         if chosen:
             of_chosen = placed.filter(pl.col("measure_id").is_in([each.measure_id for each in chosen]))
             statistics = sorted({name for each in chosen for name in each.statistics})
-            parts.append(of_chosen.group_by(*SLICE).agg(merged(statistics)))
+            parts.append(_merged_twice(of_chosen, marks, statistics))
     return (
         pl.concat([pl.LazyFrame(schema=STATISTICS), *parts], how="diagonal")
         .with_columns(usage_date=pl.col("window_start").dt.date())
         .pipe(_ended, hours)
         .join(marks, on="batches_after")
     )
+
+
+def _merged_twice(states: pl.LazyFrame, marks: pl.LazyFrame, statistics: Sequence[str]) -> pl.LazyFrame:
+    """First by ingest batch, then over batches: joining the few rows of the first costs less than joining all states."""
+    by_batch = states.group_by(*SLICE[:-1], "ingest_batch").agg(merged(statistics))
+    return by_batch.pipe(_marked, marks).group_by(*SLICE).agg(merged(statistics))
 
 
 def merged(statistics: Sequence[str]) -> list[pl.Expr]:
