@@ -52,7 +52,7 @@ def slices(states: pl.LazyFrame, measures: Sequence[Measure], hours: pl.LazyFram
 
 
 def _merged_twice(states: pl.LazyFrame, marks: pl.LazyFrame, statistics: Sequence[str]) -> pl.LazyFrame:
-    """First by ingest batch, then over batches: joining the few rows of the first costs less than joining all states."""
+    """First by ingest batch, then over batches: joining the few rows of the first costs less than joining all."""
     by_batch = states.group_by(*SLICE[:-1], "ingest_batch").agg(merged(statistics))
     return by_batch.pipe(_marked, marks).group_by(*SLICE).agg(merged(statistics))
 
