@@ -17,8 +17,8 @@ telemetry:
   enabled: false
 concurrency:
   pools:
-    default_limit: 2
-    granularity: op
+    default_limit: 1   # one queued run at a time writes to the lake
+    granularity: run   # a slot belongs to a run that the queue started: `billing close` never waits for one
   runs:
     max_concurrent_runs: 2
 run_monitoring:

@@ -1,11 +1,13 @@
 """Months: priced lines, then invoices in one batch; and the drafts of every open period, as of now."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from billing_assets import runs
-from billing_assets.defs.metadata import table
+from billing_assets.defs.metadata import stored, table
 from billing_assets.defs.partitions import Calendar
 from billing_assets.defs.resources import BillingWorkspace, ReportBook, launched_by, run_time
 from billing_assets.defs.specs import BOOKS, DRAFTS, LAKE_POOL, RATED, asset_specs
@@ -29,17 +31,21 @@ def rated_lines(calendar: Calendar) -> dg.AssetsDefinition:
     def rating(
         context: dg.AssetExecutionContext, workspace: BillingWorkspace, reports: dg.ResourceParam[ReportBook]
     ) -> Iterator[dg.MaterializeResult[None]]:
-        report = runs.rate_month(
-            workspace.open_lake(), workspace.load_catalog(), context.partition_key, run_time(context)
-        )
+        lake, month = workspace.open_lake(), context.partition_key
+        report = runs.rate_month(lake, workspace.load_catalog(), month, run_time(context))
         reports.record("rating", report)
-        shown = {
-            "rated_lines": (report.lines, {"totals": table(report.totals), "unrated": table(report.unrated)}),
-            "usage": (report.usage_rows, {}),
-            "unbilled_usage": (report.unbilled_rows, {"dispositions": table(report.unbilled)}),
+        shown: dict[str, dict[str, Any]] = {
+            "rated_lines": {
+                "open_lines": report.lines,
+                "open_invoices": report.invoices,
+                "totals": table(report.totals),
+                "unrated": table(report.unrated),
+            },
+            "usage": {"open_rows": report.usage_rows},
+            "unbilled_usage": {"open_rows": report.unbilled_rows, "dispositions": table(report.unbilled)},
         }
-        for name, (rows, metadata) in shown.items():
-            yield dg.MaterializeResult(asset_key=name, metadata={"dagster/row_count": rows, **metadata})
+        for name, facts in stored(lake, RATED, pl.col("month") == month).items():
+            yield dg.MaterializeResult(asset_key=name, metadata={**facts, **shown[name]})
 
     return rating
 
@@ -50,32 +56,25 @@ def invoices(calendar: Calendar) -> dg.AssetsDefinition:
         specs=asset_specs(BOOKS, "invoices", ["rated_lines"]),
         partitions_def=calendar.months,
         pool=LAKE_POOL,
-        op_tags={"billing/sequence": "books"},
         description="What is due and not held becomes final, in one batch over all of these tables.",
     )
     def finalization(
         context: dg.AssetExecutionContext, workspace: BillingWorkspace, reports: dg.ResourceParam[ReportBook]
     ) -> Iterator[dg.MaterializeResult[None]]:
-        report = runs.finalize(
-            workspace.open_lake(),
-            workspace.load_catalog(),
-            context.partition_key,
-            run_time(context),
-            launched_by(context),
-        )
+        lake, month = workspace.open_lake(), context.partition_key
+        report = runs.finalize(lake, workspace.load_catalog(), month, run_time(context), launched_by(context))
         reports.record("finalization", report)
-        for name in BOOKS:
-            yield dg.MaterializeResult(
-                asset_key=name,
-                metadata={
-                    "dagster/row_count": report.rows.get(name, 0),
-                    "batch_no": report.batch_no or "nothing to finalize",
-                    "finalized": table(report.finalized),
-                    "top_customers": table(report.top_customers),
-                    "held": table(report.held),
-                    "sealed": ", ".join(report.sealed) or "none",
-                },
-            )
+        batch = {
+            "books_batch": report.batch_no or "nothing to finalize",
+            "totals": table(report.finalized),
+            "top_customers": table(report.top_customers),
+            "held": table(report.held),
+            "not_yet_due": report.not_yet_due,
+            "sealed": ", ".join(report.sealed) or "none",
+        }
+        for name, facts in stored(lake, BOOKS, pl.col("close_month") == month).items():
+            written = report.rows.get(name, 0) if report.batch_no else 0
+            yield dg.MaterializeResult(asset_key=name, metadata={**facts, "rows_written": written, **batch})
 
     return finalization
 
@@ -89,7 +88,8 @@ def invoices(calendar: Calendar) -> dg.AssetsDefinition:
 def drafts(
     context: dg.AssetExecutionContext, workspace: BillingWorkspace, reports: dg.ResourceParam[ReportBook]
 ) -> Iterator[dg.MaterializeResult[None]]:
-    report = runs.refresh_drafts(workspace.open_lake(), workspace.load_catalog(), run_time(context))
+    lake = workspace.open_lake()
+    report = runs.refresh_drafts(lake, workspace.load_catalog(), run_time(context))
     reports.record("drafts", report)
-    for name, rows in {"draft_invoices": report.drafts, "draft_line_items": report.lines}.items():
-        yield dg.MaterializeResult(asset_key=name, metadata={"dagster/row_count": rows, "totals": table(report.totals)})
+    for name, facts in stored(lake, DRAFTS).items():
+        yield dg.MaterializeResult(asset_key=name, metadata={**facts, "totals": table(report.totals)})

@@ -1,16 +1,29 @@
-"""The invariants of `reconcile` as asset checks, with the rows that break them as metadata."""
+"""The invariants of `reconcile` as asset checks, and whether a month can be rated; what fails comes as metadata."""
 
 from collections.abc import Iterator
+from datetime import date
+from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from billing_assets import runs
 from billing_assets.defs.metadata import table
-from billing_assets.defs.resources import BillingWorkspace
+from billing_assets.defs.partitions import month_end
+from billing_assets.defs.resources import BillingWorkspace, ReportBook, run_time
 from billing_assets.defs.specs import BOOKS, DRAFTS, INGESTION
 from billing_assets.reconcile import INVARIANTS, Invariant
 
 STAGES = {"ingestion": (*INGESTION, "events"), "invoices": BOOKS, "drafts": DRAFTS}
+BLOCKING_STAGE = "ingestion"
+"""Nothing is metered from events that do not reconcile. What is final was gated before its commit instead."""
+
+INPUTS_CURRENT = dg.AssetCheckKey(dg.AssetKey("usage_states"), "inputs_are_current")
+WHEN_BEHIND_TAG = "billing/when_behind"
+PARTITION_TAG = "dagster/partition"
+UNITS = {"ingestion": "event file(s) to ingest", "metering": "day(s) to meter"}
+REFUSE = "refuse"
+"""Value of the tag with which a run ends before it rates, if event files or days are waiting; others are told."""
 
 
 def severity(invariant: Invariant) -> dg.AssetCheckSeverity:
@@ -23,18 +36,79 @@ def stage_checks(stage: str) -> dg.AssetChecksDefinition:
 
     @dg.multi_asset_check(
         name=f"{stage}_checks",
-        specs=[dg.AssetCheckSpec(one.name, asset=one.of, description=one.about) for one in chosen],
+        specs=[
+            dg.AssetCheckSpec(
+                one.name,
+                asset=one.of,
+                description=one.about,
+                blocking=stage == BLOCKING_STAGE and not one.warning,
+            )
+            for one in chosen
+        ],
         can_subset=True,
     )
-    def checks(context: dg.AssetCheckExecutionContext, workspace: BillingWorkspace) -> Iterator[dg.AssetCheckResult]:
+    def checks(
+        context: dg.AssetCheckExecutionContext, workspace: BillingWorkspace, reports: dg.ResourceParam[ReportBook]
+    ) -> Iterator[dg.AssetCheckResult]:
         wanted = {key.name for key in context.selected_asset_check_keys}
-        for one in runs.check(workspace.open_lake(), [one for one in chosen if one.name in wanted]):
+        found = runs.check(workspace.open_lake(), [one for one in chosen if one.name in wanted])
+        reports.record(f"{stage}_checks", found)
+        for one in found:
             yield dg.AssetCheckResult(
                 check_name=one.invariant.name,
                 asset_key=one.invariant.of,
                 passed=one.discrepancies.is_empty(),
                 severity=severity(one.invariant),
-                metadata={"discrepancies": one.discrepancies.height, "rows": table(one.discrepancies)},
+                description=one.invariant.about,
+                metadata=discrepancies(one.discrepancies),
             )
 
     return checks
+
+
+@dg.multi_asset_check(
+    name="readiness",
+    specs=[
+        dg.AssetCheckSpec(
+            INPUTS_CURRENT.name,
+            asset="usage_states",
+            blocking=True,
+            description="No event file waits to be ingested, and no day to be metered: a month can be rated.",
+        )
+    ],
+)
+def readiness(context: dg.AssetCheckExecutionContext, workspace: BillingWorkspace) -> Iterator[dg.AssetCheckResult]:
+    """The first check of the monthly close. A run without the tag is only told, since it may be about to catch up."""
+    refuses = context.run.tags.get(WHEN_BEHIND_TAG) == REFUSE
+    month = context.run.tags[PARTITION_TAG] if refuses else None
+    before = month_end(month) if month else date.max
+    lake, source = workspace.open_lake(), workspace.open_source()
+    rows = runs.behind(lake, source, workspace.load_catalog(), before, run_time(context))
+    told = readiness_message(rows, month)
+    context.log.info(told)
+    yield dg.AssetCheckResult(
+        check_name=INPUTS_CURRENT.name,
+        asset_key="usage_states",
+        passed=rows.is_empty(),
+        severity=dg.AssetCheckSeverity.ERROR if refuses else dg.AssetCheckSeverity.WARN,
+        description=told,
+        metadata=discrepancies(rows),
+    )
+
+
+def readiness_message(rows: pl.DataFrame, month: str | None) -> str:
+    """What waits, and what to do about it."""
+    if rows.is_empty():
+        return "nothing waits to be ingested or metered"
+    waiting = rows.group_by("waits_for", maintain_order=True).agg("what").iter_rows()
+    parts = [
+        f"{len(what)} {UNITS[stage]} ({', '.join(what[:3])}{', …' if len(what) > 3 else ''})" for stage, what in waiting
+    ]
+    return (
+        f"{month or 'A month'} cannot be rated yet: {' and '.join(parts)} waiting. Run the job ingest_event_files, "
+        "materialize the days of usage_states, then ask again; or run `billing close`, which does it all"
+    )
+
+
+def discrepancies(rows: pl.DataFrame) -> dict[str, Any]:
+    return {"discrepancies": rows.height, "rows": table(rows)}

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 import dagster as dg
 
 from billing_assets import runs
 from billing_assets.defs.definitions import definitions
+from billing_assets.defs.jobs import CLOSE, INGEST, METER, REFRESH
 from billing_assets.defs.partitions import DAY_FORMAT
 from billing_assets.defs.resources import NOW_TAG, BillingWorkspace, ReportBook
-from billing_assets.defs.specs import BOOKS, DRAFTS, INGESTION, RATED
+from billing_assets.defs.specs import BOOKS, DRAFTS, RATED
+from billing_assets.errors import BillingError, InvariantBreach
 from billing_assets.runs.workspace import Workspace
 
+PROCESS_TAG = "billing/process"
+MAX_RUNTIME_TAG, MAX_RUNTIME_SECONDS = "dagster/max_runtime", f"{6 * 60 * 60}"
+"""A close that was killed is ended by the next one, or by Dagster's run monitoring after this time."""
+NO_RETRIES = {"dagster/max_retries": "0"}
+"""Whoever called repeats a failed close; the daemon of a running UI must not."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -32,29 +42,41 @@ class CloseReport:
 
 
 class Chain:
-    """Runs of one close on one Dagster instance: each stage is a run of its own, tagged alike."""
+    """The jobs of one close on one Dagster instance: the runs that the UI shows, tagged alike, with one catalog."""
 
     def __init__(self, workspace: Workspace, now: datetime, by: str, instance: dg.DagsterInstance) -> None:
-        places = BillingWorkspace(catalog=str(workspace.catalog), events=workspace.events, lake=workspace.lake)
-        self.places = places
-        self.definitions = definitions(places)
+        self.places = BillingWorkspace(catalog=str(workspace.catalog), events=workspace.events, lake=workspace.lake)
+        self.book = ReportBook()
+        self.definitions = definitions(self.places, self.book)
         self.instance = instance
-        self.tags = {NOW_TAG: now.isoformat(), "billing/by": by, "billing/close": f"{now:%Y%m%dT%H%M%SZ}"}
+        self.tags = {
+            NOW_TAG: now.isoformat(),
+            "billing/by": by,
+            "billing/close": f"{now:%Y%m%dT%H%M%SZ}",
+            PROCESS_TAG: this_process(),
+            MAX_RUNTIME_TAG: MAX_RUNTIME_SECONDS,
+            **NO_RETRIES,
+        }
 
-    def run(self, selection: Sequence[str], partition: str | None = None, **tags: str) -> ReportBook:
-        """Materialize `selection` with its checks. Raises the BillingError of the step that failed, as it was."""
-        book = ReportBook()
-        assets = dg.AssetSelection.assets(*selection)
-        dg.materialize(
-            [*(self.definitions.assets or ()), *(self.definitions.asset_checks or ())],  # type: ignore[list-item]
-            selection=assets,
-            partition_key=partition,
-            instance=self.instance,
-            resources={"workspace": self.places, "reports": book},
-            run_config=QUIET,
-            tags={**self.tags, **tags},
-        )
-        return book
+    def run(
+        self, job: str, assets: Sequence[str] | None = None, partition: str | None = None, **tags: str
+    ) -> dict[str, Any]:
+        """Run a job, or only these assets of it with their checks; the reports of its steps.
+
+        Raises the BillingError of a failed step as it was raised, and InvariantBreach for a blocking check.
+        """
+        self.book.entries = {}
+        try:
+            self.definitions.resolve_job_def(job).execute_in_process(
+                run_config=QUIET,
+                instance=self.instance,
+                partition_key=partition,
+                asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
+                tags={**self.tags, **tags},
+            )
+        except dg.DagsterError as error:
+            raise _failure(job, self.book, error) from error
+        return self.book.entries
 
 
 def run_close(
@@ -63,15 +85,15 @@ def run_close(
     """Ingest, meter, rate and finalize what is due (of `month`, or anywhere), refresh the drafts, seal, check."""
     started = time.monotonic()
     with dg.DagsterInstance.get() as instance:
+        end_killed_runs(instance)
         chain = Chain(workspace, now, by, instance)
-        first = chain.run(["catalog", *(INGESTION if ingest else ())])
-        metered = meter_stale_days(chain, now)
         lake, catalog = chain.places.open_lake(), chain.places.load_catalog()
+        first = chain.run(INGEST, None if ingest else ["catalog"])
+        metered = meter_stale_days(chain, runs.stale_days(lake, catalog, now))
         months = (month,) if month else runs.due_months(lake, catalog, now)
-        closed = tuple(close_month(chain, one) for one in months)
-        drafts = chain.run(DRAFTS).entries["drafts"]
+        closed, drafts = close_months(chain, months)
     return CloseReport(
-        ingest=first.entries.get("ingestion"),
+        ingest=first.get("ingestion"),
         meter=metered,
         months=closed,
         drafts=drafts,
@@ -80,17 +102,61 @@ def run_close(
     )
 
 
-def meter_stale_days(chain: Chain, now: datetime) -> runs.MeterReport | None:
+def meter_stale_days(chain: Chain, stale: Sequence[date]) -> runs.MeterReport | None:
     """One single-run range from the first to the last day whose states are not current."""
-    stale = runs.stale_days(chain.places.open_lake(), chain.places.load_catalog(), now)
     if not stale:
         return None
     first, last = (day.strftime(DAY_FORMAT) for day in (min(stale), max(stale)))
     span = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
-    report: runs.MeterReport = chain.run(["usage_states"], **span).entries["metering"]
+    report: runs.MeterReport = chain.run(METER, **span)["metering"]
     return report
 
 
-def close_month(chain: Chain, month: str) -> tuple[runs.RateReport, runs.FinalizeReport]:
-    book = chain.run([*RATED, *BOOKS], partition=month)
-    return book.entries["rating"], book.entries["finalization"]
+def close_months(
+    chain: Chain, months: Sequence[str]
+) -> tuple[tuple[tuple[runs.RateReport, runs.FinalizeReport], ...], runs.DraftReport]:
+    """Each month in order, a run each; the last one refreshes the drafts too.
+
+    What a scheduled close checks first has just been done, or was left out by whoever asked.
+    """
+    closed = []
+    for month in months:
+        found = chain.run(CLOSE, [*RATED, *BOOKS, *(DRAFTS if month == months[-1] else ())], month)
+        closed.append((found["rating"], found["finalization"]))
+    last = found if months else chain.run(REFRESH, DRAFTS)
+    return tuple(closed), last["drafts"]
+
+
+def end_killed_runs(instance: dg.DagsterInstance) -> None:
+    """Runs of a close whose process is gone can never end by themselves, and would hold a place in the run queue."""
+    here, _ = this_process().split(":")
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+        host, _, process = run.tags.get(PROCESS_TAG, "").partition(":")
+        if host == here and not _is_alive(int(process)):
+            instance.report_run_failed(run, f"Process {process} of this close was killed; a later close goes on.")
+
+
+def this_process() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _failure(job: str, book: ReportBook, error: dg.DagsterError) -> BillingError:
+    """Why a run ended that no step of ours ended: a blocking check, else what Dagster says."""
+    results = [result for entry in book.entries.values() if isinstance(entry, tuple) for result in entry]
+    broken = [one for one in results if one.discrepancies.height and not one.invariant.warning]
+    if not broken:
+        return BillingError(f"job {job} failed: {error}")
+    counts = ", ".join(f"{one.invariant.name} ({one.discrepancies.height} row(s))" for one in broken)
+    return InvariantBreach(
+        f"job {job} stopped before anything was metered: {counts} failed; `billing check` lists them"
+    )

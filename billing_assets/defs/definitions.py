@@ -8,13 +8,15 @@ import dagster as dg
 
 from billing_assets import runs
 from billing_assets.defs.billing import drafts, invoices, rated_lines
-from billing_assets.defs.checks import STAGES, stage_checks
+from billing_assets.defs.checks import STAGES, readiness, stage_checks
 from billing_assets.defs.ingestion import catalog, events, ingestion
-from billing_assets.defs.jobs import close_job, drafts_job, file_sensor, ingest_job, schedules
+from billing_assets.defs.jobs import close_job, drafts_job, file_sensor, ingest_job, meter_job, schedules
 from billing_assets.defs.metering import usage_states
 from billing_assets.defs.partitions import Calendar
-from billing_assets.defs.resources import BillingWorkspace, unread_reports
+from billing_assets.defs.resources import BillingWorkspace, ReportBook, unread_reports
 from billing_assets.errors import BillingError
+
+constant = dg.ResourceDefinition.hardcoded_resource
 
 
 def first_day(workspace: BillingWorkspace) -> datetime:
@@ -22,13 +24,25 @@ def first_day(workspace: BillingWorkspace) -> datetime:
     try:
         return workspace.load_catalog().settings.starting_at
     except BillingError:
+        return recorded_first_day(workspace) or datetime(datetime.now(UTC).year, 1, 1, tzinfo=UTC)
+
+
+def recorded_first_day(workspace: BillingWorkspace) -> datetime | None:
+    """The first day of the catalog that was applied last; None where the lake has none or cannot be read."""
+    try:
         recorded = runs.recorded_catalog(workspace.open_lake())
-        return recorded.settings.starting_at if recorded else datetime(datetime.now(UTC).year, 1, 1, tzinfo=UTC)
+    except BillingError:
+        return None
+    return recorded.settings.starting_at if recorded else None
 
 
-def definitions(workspace: BillingWorkspace | None = None) -> dg.Definitions:
-    """Everything that Dagster shows and runs for one workspace; without one, for the environment's."""
+def definitions(workspace: BillingWorkspace | None = None, reports: ReportBook | None = None) -> dg.Definitions:
+    """Everything that Dagster shows and runs for one workspace; without one, for the environment's.
+
+    With a book for the reports, all runs of these definitions fill it, and share one reading of the catalog.
+    """
     places = workspace or BillingWorkspace()
+    fixed = {} if reports is None else {"workspace": constant(places), "reports": constant(reports)}
     calendar = Calendar.starting(first_day(places))
     ingest, close, refresh = ingest_job(), close_job(calendar), drafts_job()
     return dg.Definitions(
@@ -41,13 +55,13 @@ def definitions(workspace: BillingWorkspace | None = None) -> dg.Definitions:
             invoices(calendar),
             drafts,
         ],
-        asset_checks=[stage_checks(stage) for stage in STAGES],
-        jobs=[ingest, close, refresh],
+        asset_checks=[*(stage_checks(stage) for stage in STAGES), readiness],
+        jobs=[ingest, meter_job(calendar), close, refresh],
         schedules=schedules(close, refresh),
         sensors=[
             file_sensor(ingest),
             dg.AutomationConditionSensorDefinition("meter_touched_days", target=dg.AssetSelection.all()),
         ],
-        resources={"workspace": places, "reports": unread_reports},
+        resources={"workspace": places, "reports": unread_reports, **fixed},
         executor=dg.in_process_executor,
     )

@@ -6,10 +6,13 @@ import dagster as dg
 import polars as pl
 
 from billing_assets import runs
-from billing_assets.defs.metadata import table
+from billing_assets.defs.metadata import listing, stored, table
 from billing_assets.defs.partitions import DAY_FORMAT, Calendar
 from billing_assets.defs.resources import BillingWorkspace, ReportBook, launched_by, run_time
-from billing_assets.defs.specs import INGESTION, LAKE_POOL, OWNERS, asset_spec, asset_specs
+from billing_assets.defs.specs import INGESTION, LAKE_POOL, OWNERS, asset_spec, asset_specs, described
+from billing_assets.runs import IngestReport
+from billing_assets.schemas import TABLES
+from billing_assets.storage.lake import Lake
 
 
 @dg.asset(
@@ -17,18 +20,21 @@ from billing_assets.defs.specs import INGESTION, LAKE_POOL, OWNERS, asset_spec, 
     owners=OWNERS,
     kinds={"yaml", "deltalake"},
     pool=LAKE_POOL,
+    metadata=described(TABLES["catalog_versions"]),
     description="What is sold and to whom: the catalog's files, checked as a whole and kept by content version.",
 )
 def catalog(
     context: dg.AssetExecutionContext, workspace: BillingWorkspace, reports: dg.ResourceParam[ReportBook]
 ) -> dg.MaterializeResult[None]:
-    record = runs.record_catalog(workspace.open_lake(), workspace.load_catalog(), run_time(context))
+    lake = workspace.open_lake()
+    record = runs.record_catalog(lake, workspace.load_catalog(), run_time(context))
     reports.record("catalog", record)
     return dg.MaterializeResult(
         metadata={
+            **stored(lake, ["catalog_versions"])["catalog_versions"],
             "catalog_version": record.version,
             "new_version": record.is_new,
-            "warnings": dg.MetadataValue.md("\n".join(f"- {warning}" for warning in record.warnings) or "none"),
+            "warnings": listing(record.warnings),
         },
         data_version=dg.DataVersion(record.version),
     )
@@ -43,36 +49,31 @@ def catalog(
 def ingestion(
     context: dg.AssetExecutionContext, workspace: BillingWorkspace, reports: dg.ResourceParam[ReportBook]
 ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult[None]]:
-    report = runs.ingest(
-        workspace.open_lake(),
-        workspace.open_source(),
-        workspace.load_catalog(),
-        run_time(context),
-        launched_by(context),
-    )
+    lake, source = workspace.open_lake(), workspace.open_source()
+    report = runs.ingest(lake, source, workspace.load_catalog(), run_time(context), launched_by(context))
     reports.record("ingestion", report)
     for problem in report.problems:
         context.log.warning(str(problem))
-    # `events` is partitioned by day and this step is not: one event per touched day keeps its grid true.
-    for day in report.days:
-        yield dg.AssetMaterialization("events", partition=day.strftime(DAY_FORMAT))
-    sums = report.files.select(pl.col("accepted", "rejected", "duplicates").sum()).row(0, named=True)
-    shown: dict[str, tuple[int, pl.DataFrame]] = {
-        "ingested_files": (report.files.height, report.files),
-        "rejected_events": (sums["rejected"], report.rejects_by_reason),
-        "duplicate_events": (sums["duplicates"], report.files.filter(pl.col("duplicates") > 0)),
+    yield from touched_days(lake, report)
+    details = {
+        "ingested_files": report.files,
+        "rejected_events": report.rejects_by_reason,
+        "duplicate_events": report.files.filter(pl.col("duplicates") > 0),
     }
-    for name, (rows, details) in shown.items():
-        yield dg.MaterializeResult(
-            asset_key=name,
-            metadata={
-                "dagster/row_count": rows,
-                "ingest_batch": report.batch_no or "nothing new",
-                "accepted": sums["accepted"],
-                "details": table(details),
-                "problems": dg.MetadataValue.md("\n".join(f"- {problem}" for problem in report.problems) or "none"),
-            },
-        )
+    sums = report.files.select(pl.col("rows", "accepted", "rejected", "duplicates").sum()).row(0, named=True)
+    batch = {"ingest_batch": report.batch_no or "nothing new", "problems": listing(report.problems), **sums}
+    for name, facts in stored(lake, INGESTION).items():
+        yield dg.MaterializeResult(asset_key=name, metadata={**facts, **batch, "details": table(details[name])})
+
+
+def touched_days(lake: Lake, report: IngestReport) -> Iterator[dg.AssetMaterialization]:
+    """An event for each event day of a batch: `events` is partitioned by day and its step is not."""
+    counted = lake.scan("events", pl.col("event_date").is_in(report.days)).group_by("event_date").agg(pl.len())
+    rows = dict(lake.collect(counted).iter_rows()) if report.days else {}
+    version = lake.version("events")
+    for day in report.days:
+        facts = {"dagster/partition_row_count": rows[day], "delta_version": version, "ingest_batch": report.batch_no}
+        yield dg.AssetMaterialization("events", partition=day.strftime(DAY_FORMAT), metadata=facts)
 
 
 def events(calendar: Calendar) -> dg.AssetSpec:

@@ -4,42 +4,61 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
 from billing_assets import runs
-from billing_assets.defs.partitions import MONTH_FORMAT, Calendar
+from billing_assets.defs.checks import INPUTS_CURRENT, REFUSE, STAGES, WHEN_BEHIND_TAG
+from billing_assets.defs.partitions import Calendar, previous_month
 from billing_assets.defs.resources import BillingWorkspace
 from billing_assets.defs.specs import BOOKS, DRAFTS, INGESTION, RATED
 from billing_assets.errors import BillingError
 
+INGEST, METER, CLOSE, REFRESH = "ingest_event_files", "meter_days", "monthly_close", "refresh_drafts"
 RETRIES = {"dagster/max_retries": "2"}
+FILES_TAG = "billing/files"
 
 
 def ingest_job() -> Any:
     return dg.define_asset_job(
-        "ingest_event_files",
-        selection=dg.AssetSelection.assets("catalog", *INGESTION),
+        INGEST,
+        selection=dg.AssetSelection.assets("catalog", *INGESTION)
+        | dg.AssetSelection.checks_for_assets(*(dg.AssetKey(name) for name in STAGES["ingestion"])),
         tags=RETRIES,
         description="New event files into the lake. Metering of the touched days follows by automation.",
     )
 
 
+def meter_job(calendar: Calendar) -> Any:
+    return dg.define_asset_job(
+        METER,
+        selection=dg.AssetSelection.assets("usage_states") | dg.AssetSelection.checks(INPUTS_CURRENT),
+        partitions_def=calendar.days,
+        tags=RETRIES,
+        description="States of days: what is metered already stays. A backfill of a range of days is one run.",
+    )
+
+
 def close_job(calendar: Calendar) -> Any:
     return dg.define_asset_job(
-        "monthly_close",
-        selection=dg.AssetSelection.assets(*RATED, *BOOKS),
+        CLOSE,
+        selection=dg.AssetSelection.assets("catalog", *RATED, *BOOKS, *DRAFTS)
+        | dg.AssetSelection.checks(INPUTS_CURRENT),
         partitions_def=calendar.months,
-        tags=RETRIES,
-        description="Rate a month, finalize what is due and not held, seal the month when nothing of it is open.",
+        tags={**RETRIES, WHEN_BEHIND_TAG: REFUSE},
+        description="Refuse a month whose event files or days wait; else rate it, finalize what is due and not held, "
+        "seal it when nothing of it is open, refresh the drafts.",
     )
 
 
 def drafts_job() -> Any:
     return dg.define_asset_job(
-        "refresh_drafts", selection=dg.AssetSelection.assets(*DRAFTS), tags=RETRIES, description="Drafts as of now."
+        REFRESH,
+        selection=dg.AssetSelection.assets("catalog", *DRAFTS),
+        tags=RETRIES,
+        description="Drafts as of now.",
     )
 
 
@@ -49,13 +68,13 @@ def schedules(close: Any, drafts: Any) -> list[dg.ScheduleDefinition]:
         job=close,
         cron_schedule="0 6 * * *",
         execution_timezone="UTC",
-        description="Every day asks for the previous month until it is sealed.",
+        description="Every day from the 1st on, asks for the previous month until it is sealed.",
     )
     def close_previous_month(
         context: dg.ScheduleEvaluationContext, workspace: BillingWorkspace
     ) -> dg.RunRequest | dg.SkipReason:
         today = context.scheduled_execution_time
-        month = (today.replace(day=1) - timedelta(days=1)).strftime(MONTH_FORMAT)
+        month = previous_month(today)
         if month in runs.sealed_months(workspace.open_lake()):
             return dg.SkipReason(f"{month} is sealed")
         return dg.RunRequest(partition_key=month, run_key=f"{month} asked on {today:%Y-%m-%d}")
@@ -101,6 +120,13 @@ def file_sensor(job: Any) -> dg.SensorDefinition:
             yield dg.SkipReason("no new event file")
             return
         listing = "\n".join(f"{file.name} {file.size_bytes} {file.modified.isoformat()}" for file in files)
-        yield dg.RunRequest(run_key=hashlib.sha256(listing.encode()).hexdigest()[:16])
+        token = hashlib.sha256(listing.encode()).hexdigest()[:16]
+        yield dg.RunRequest(run_key=run_key(context.instance, token), tags={FILES_TAG: token})
 
     return new_event_files
+
+
+def run_key(instance: dg.DagsterInstance, token: str) -> str:
+    """The same files are asked for once; after a failure once more in every hour, as the cause may be gone."""
+    failed = dg.RunsFilter(tags={FILES_TAG: token}, statuses=[dg.DagsterRunStatus.FAILURE])
+    return f"{token} {datetime.now(UTC):%Y-%m-%dT%H}" if instance.get_runs_count(failed) else token

@@ -1,13 +1,35 @@
-"""Reports as the metadata that the Dagster UI shows: counts, totals, small tables as markdown."""
+"""Reports as the metadata that the Dagster UI shows: counts, totals, table versions, small tables as markdown."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
+from typing import Any
 
 import dagster as dg
 import polars as pl
 
+from billing_assets.schemas import TABLES
+from billing_assets.storage.lake import Lake
+
 SHOWN_ROWS = 20
+
+
+def stored(lake: Lake, tables: Iterable[str], *of: pl.Expr) -> dict[str, dict[str, Any]]:
+    """Per table its address, its Delta version, and its committed rows: of the partition that the filters `of` say.
+
+    A filter on a column that a table does not have leaves that table whole.
+    """
+    filters = {name: [one for one in of if set(one.meta.root_names()) <= set(TABLES[name].columns)] for name in tables}
+    rows = lake.collect_all({name: lake.scan(name, *chosen).select(pl.len()) for name, chosen in filters.items()})
+    return {
+        name: {
+            "dagster/uri": lake.uri(name),
+            "delta_version": -1 if (version := lake.version(name)) is None else version,
+            "dagster/partition_row_count" if chosen else "dagster/row_count": rows[name].item(),
+        }
+        for name, chosen in filters.items()
+    }
 
 
 def table(frame: pl.DataFrame, rows: int = SHOWN_ROWS) -> dg.MarkdownMetadataValue:
@@ -19,6 +41,11 @@ def table(frame: pl.DataFrame, rows: int = SHOWN_ROWS) -> dg.MarkdownMetadataVal
     lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in head.rows()]
     left = frame.height - head.height
     return dg.MetadataValue.md("\n".join(lines) + (f"\n\n… and {left:,} more" if left else ""))
+
+
+def listing(items: Iterable[object]) -> dg.MarkdownMetadataValue:
+    """Texts as a markdown list."""
+    return dg.MetadataValue.md("\n".join(f"- {item}" for item in items) or "none")
 
 
 def _cell(value: object) -> str:

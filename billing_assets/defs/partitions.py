@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 import dagster as dg
 
@@ -24,3 +24,13 @@ class Calendar:
             days=dg.DailyPartitionsDefinition(start_date=at.strftime(DAY_FORMAT), fmt=DAY_FORMAT, end_offset=2),
             months=dg.MonthlyPartitionsDefinition(start_date=at.strftime(MONTH_FORMAT), fmt=MONTH_FORMAT, end_offset=1),
         )
+
+
+def month_end(month: str) -> date:
+    """The first day after the month."""
+    return (datetime.strptime(month, MONTH_FORMAT) + timedelta(days=32)).date().replace(day=1)  # noqa: DTZ007
+
+
+def previous_month(at: datetime) -> str:
+    """The month before the one of `at`."""
+    return (at.replace(day=1) - timedelta(days=1)).strftime(MONTH_FORMAT)

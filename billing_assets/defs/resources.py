@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from pydantic import PrivateAttr
 
 from billing_assets.catalog import Catalog, load_catalog
 from billing_assets.runs.workspace import Workspace, find_workspace
@@ -21,6 +22,8 @@ class BillingWorkspace(dg.ConfigurableResource):  # type: ignore[type-arg]
     events: str = ""
     lake: str = ""
 
+    _loaded: Catalog | None = PrivateAttr(default=None)
+
     def places(self) -> Workspace:
         return find_workspace(self.catalog or None, self.events or None, self.lake or None)
 
@@ -32,8 +35,15 @@ class BillingWorkspace(dg.ConfigurableResource):  # type: ignore[type-arg]
         places = self.places()
         return EventSource(places.events, dict(places.storage_options))
 
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """A run and a tick of a schedule or sensor each start from the files as they are."""
+        self._loaded = None
+
     def load_catalog(self) -> Catalog:
-        return load_catalog(Path(self.places().catalog))
+        """The catalog, read once: every step of a run works with the same one."""
+        if self._loaded is None:
+            self._loaded = load_catalog(Path(self.places().catalog))
+        return self._loaded
 
 
 class ReportBook:

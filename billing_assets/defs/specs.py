@@ -7,9 +7,10 @@ from typing import Any
 
 import dagster as dg
 
-from billing_assets.schemas import TABLES
+from billing_assets.schemas import TABLES, TableSpec
 
 OWNERS = ["team:billing"]
+KINDS = {"polars", "deltalake"}
 LAKE_POOL = "lake"
 """All that writes to the lake runs in this pool; its limit is set in dagster.yaml."""
 
@@ -26,8 +27,9 @@ def asset_spec(name: str, group: str, deps: Iterable[Any], **extra: Any) -> dg.A
         group_name=group,
         deps=list(deps),
         owners=OWNERS,
-        kinds={"polars", "deltalake"},
+        kinds=KINDS,
         description=TABLES[name].description,
+        metadata=described(TABLES[name]),
         **extra,
     )
 
@@ -35,3 +37,16 @@ def asset_spec(name: str, group: str, deps: Iterable[Any], **extra: Any) -> dg.A
 def asset_specs(names: Sequence[str], group: str, deps: Iterable[Any], **extra: Any) -> list[dg.AssetSpec]:
     shared = list(deps)
     return [asset_spec(name, group, shared, **extra) for name in names]
+
+
+def described(spec: TableSpec) -> dict[str, Any]:
+    """What the UI shows of a table before any run: its name, its columns with their comments, how it is partitioned."""
+    columns = [
+        dg.TableColumn(one.name, str(one.dtype), one.comment, dg.TableColumnConstraints(nullable=one.nullable))
+        for one in spec.columns.values()
+    ]
+    return {
+        "dagster/table_name": spec.name,
+        "dagster/column_schema": dg.TableSchema(columns=columns),
+        "partitioned_by": ", ".join(spec.partition_by) or "nothing",
+    }

@@ -11,6 +11,7 @@ from billing_assets.runs.checks import check
 from billing_assets.runs.ingest import ingest, new_files
 from billing_assets.runs.inputs import sealed_months
 from billing_assets.runs.meter import meter, stale_days
+from billing_assets.runs.readiness import behind
 from billing_assets.runs.reports import (
     CatalogRecord,
     CheckResult,
@@ -29,6 +30,7 @@ __all__ = [
     "IngestReport",
     "MeterReport",
     "RateReport",
+    "behind",
     "check",
     "draft",
     "due_months",

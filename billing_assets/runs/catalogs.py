@@ -14,15 +14,21 @@ from billing_assets.storage.lake import Lake
 
 def record_catalog(lake: Lake, catalog: Catalog, now: datetime) -> CatalogRecord:
     """Keep the catalog's content under its version, once, and show it as the current one in the dimension tables."""
+    is_new = keep_version(lake, catalog, now)
+    for table, current in dimension_frames(catalog).items():
+        lake.overwrite(table, _with_history(lake, table, current, catalog.version))
+    return CatalogRecord(catalog.version, is_new, catalog.warnings)
+
+
+def keep_version(lake: Lake, catalog: Catalog, now: datetime) -> bool:
+    """Keep the catalog's content under its version; whether it was not kept already."""
     known = lake.scan("catalog_versions").filter(pl.col("catalog_version") == catalog.version)
     is_new = lake.collect(known.select("catalog_version")).is_empty()
     if is_new:
         row = {"catalog_version": catalog.version, "content": catalog.content, "applied_at": now}
         frame = pl.DataFrame([row], schema_overrides={"applied_at": TIMESTAMP})
         lake.append_once("catalog_versions", frame, token=f"catalog/{catalog.version}")
-    for table, current in dimension_frames(catalog).items():
-        lake.overwrite(table, _with_history(lake, table, current, catalog.version))
-    return CatalogRecord(catalog.version, is_new, catalog.warnings)
+    return is_new
 
 
 def _with_history(lake: Lake, table: str, current: pl.LazyFrame, version: str) -> pl.DataFrame:
