@@ -1,5 +1,5 @@
 """The composition, pure: states, catalog, periods and `now` to draft invoices and all that explains them."""
 
-from billing_assets.pipeline.bill import Bill, Hold, Inputs, bill
+from billing_assets.pipeline.bill import Bill, EventsAt, Hold, Inputs, bill
 
-__all__ = ["Bill", "Hold", "Inputs", "bill"]
+__all__ = ["Bill", "EventsAt", "Hold", "Inputs", "bill"]

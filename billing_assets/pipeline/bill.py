@@ -18,6 +18,9 @@ from billing_assets.metering.attribution import Terms
 Hold = Callable[[pl.LazyFrame], pl.LazyFrame]
 """Compute a frame once and give it back to be read many times. What is held is chosen here; where it is held is not."""
 
+EventsAt = Callable[[pl.LazyFrame], pl.LazyFrame]
+"""The events of some places, given as (customer_ref, usage_date): with them only the files that have any are read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
@@ -26,6 +29,7 @@ class Inputs:
     periods: every billing period that has started, with PERIOD columns of its contract, `close_month`, `is_billed` (to
     be computed now) and `events_through` (not null where it is final). month: the close month that is computed; None:
     every open period. states and values reach back to the start of the first billed period and of the month.
+    events: read only where something is listed as unbilled.
     """
 
     catalog: Catalog
@@ -33,7 +37,7 @@ class Inputs:
     periods: pl.LazyFrame
     states: pl.LazyFrame
     values: pl.LazyFrame
-    events: pl.LazyFrame
+    events: EventsAt
     sealed_months: tuple[str, ...]
     month: str | None
     now: datetime
@@ -83,13 +87,14 @@ def bill(given: Inputs, hold: Hold) -> Bill:
 
     outcome = hold(metering.disposed(attributed.candidates, attributed.usage, quantified))
     listed = hold(metering.listed(outcome, given.month))
+    sampled = hold(given.events(listed.select("customer_ref", "usage_date").unique()))
     return Bill(
         rated_lines=lines,
         unrated=unrated,
         invoices=drafts,
         line_items=items.join(drafts.select("invoice_id"), on="invoice_id", how="semi"),
         usage=metering.daily_usage(attributed.candidates, attributed.values, metrics),
-        unbilled=metering.with_samples(listed, given.events, metrics),
+        unbilled=metering.with_samples(listed, sampled, metrics),
         equation=metering.equation(outcome, given.states, metrics, given.now),
     )
 

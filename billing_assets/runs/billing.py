@@ -12,6 +12,7 @@ import polars as pl
 from billing_assets import __version__
 from billing_assets.catalog import Catalog
 from billing_assets.pipeline import bill
+from billing_assets.runs import months
 from billing_assets.runs.inputs import holding, inputs
 from billing_assets.runs.reports import DraftReport, RateReport
 from billing_assets.schemas import TABLES
@@ -23,7 +24,9 @@ def rate_month(lake: Lake, catalog: Catalog, month: str, now: datetime) -> RateR
 
     Rows of periods that are final stay as they were when they were finalized.
     """
+    asked = months.question(lake, catalog, month, now)
     computed = lake.collect_all(bill(inputs(lake, catalog, now, month), holding(lake)).frames())
+    months.keep(asked, months.Month(*(computed[name] for name in ("invoices", "line_items", "equation"))))
     lines = computed["rated_lines"].with_columns(
         month=pl.lit(month),
         catalog_version=pl.lit(catalog.version),

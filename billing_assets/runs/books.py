@@ -16,12 +16,12 @@ from billing_assets.columns import TIMESTAMP
 from billing_assets.errors import InvariantBreach
 from billing_assets.invoicing.drafts import NOT_HELD
 from billing_assets.invoicing.finalize import Watermarks, due, events_of, numbered, stamped
-from billing_assets.pipeline import bill
 from billing_assets.reconcile import gate
 from billing_assets.runs import batches
 from billing_assets.runs.billing import as_table, totals
 from billing_assets.runs.catalogs import recorded_catalog
-from billing_assets.runs.inputs import holding, inputs, sealed_months, started_periods
+from billing_assets.runs.inputs import sealed_months, started_periods
+from billing_assets.runs.months import month_of
 from billing_assets.runs.reports import FinalizeReport
 from billing_assets.runs.seals import months_between, months_to_seal, seals
 from billing_assets.schemas import TABLES
@@ -113,22 +113,14 @@ def resumed(lake: Lake, batch: batches.Batch) -> Books:
 def books_of(lake: Lake, catalog: Catalog, marks: Watermarks, month: str, by: str) -> Books:
     """Compute a batch: a pure function of its watermarks and of the batches before it."""
     taken = lake.scan("invoices", through={"batch_no": marks.ledger_through})
-    billed = bill(inputs(lake, catalog, marks.computed_as_of, month, marks), holding(lake))
+    computed = month_of(lake, catalog, month, marks)
     settings = catalog.settings
     last_numbers = taken.group_by("issuing_entity", "number_series").agg(pl.col("number_sequence").max())
-    final = due(billed.invoices, marks.computed_as_of, month)
+    final = due(computed.invoices.lazy(), marks.computed_as_of, month)
     final = numbered(final, last_numbers, settings.issuing_entity, settings.invoice_number_format)
-    found = lake.collect_all(
-        {
-            "drafts": billed.invoices,
-            "invoices": stamped(final, marks),
-            "line_items": billed.line_items,
-            "equation": billed.equation,
-        }
-    )
-    invoices = found["invoices"]
-    items = found["line_items"].join(invoices.select("invoice_id"), on="invoice_id", how="semi")
-    sealed = months_to_seal(lake, catalog, marks, invoices, found["drafts"], month)
+    invoices = lake.collect(stamped(final, marks))
+    items = computed.line_items.join(invoices.select("invoice_id"), on="invoice_id", how="semi")
+    sealed = months_to_seal(lake, catalog, marks, invoices, computed.invoices, month)
     events = events_of(invoices.lazy(), "FINALIZED", marks.computed_as_of, by)
     rows = {
         "line_items": items,
@@ -137,8 +129,8 @@ def books_of(lake: Lake, catalog: Catalog, marks: Watermarks, month: str, by: st
         "invoices": invoices,
         "month_closes": seals(lake, marks, sealed, invoices, by),
     }
-    checks = gate(invoices.lazy(), items.lazy(), taken, found["equation"].lazy())
-    return Books(rows, found["drafts"], lake.collect_all(checks))
+    checks = gate(invoices.lazy(), items.lazy(), taken, computed.equation.lazy())
+    return Books(rows, computed.invoices, lake.collect_all(checks))
 
 
 def write(batch: batches.Batch, books: Books, now: datetime) -> None:

@@ -1,0 +1,82 @@
+"""One computation of a month serves both who rates it and who finalizes it, where they follow each other in a process.
+
+What a batch of the books needs of a month (`Month`) is small, and a pure function of its watermarks and of the states
+metered up to them. So the last one computed is kept until it is taken; nothing else is reused, and what differs in any
+way is computed anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from billing_assets.catalog import Catalog
+from billing_assets.invoicing.finalize import Watermarks
+from billing_assets.pipeline import bill
+from billing_assets.runs.inputs import holding, inputs
+from billing_assets.storage.lake import Lake
+
+READ = ("usage_states", "usage_values", "events", "invoices", "month_closes", "batches")
+"""Every table that a computation reads. `batches` has the watermarks, and changes with each batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """All that the result depends on: two equal questions have one answer."""
+
+    root: str
+    catalog_version: str
+    month: str
+    now: datetime
+    events_through: int
+    books_through: int
+    versions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """Drafts of a month, their lines, and the equation of its usage."""
+
+    invoices: pl.DataFrame
+    line_items: pl.DataFrame
+    equation: pl.DataFrame
+
+
+_kept: dict[Question, Month] = {}
+
+
+def question(lake: Lake, catalog: Catalog, month: str, now: datetime, marks: Watermarks | None = None) -> Question:
+    """To be asked before the tables are read: who reads later ones finds that their versions differ."""
+    return Question(
+        root=lake.root,
+        catalog_version=catalog.version,
+        month=month,
+        now=now,
+        events_through=marks.events_through if marks else lake.committed("ingest"),
+        books_through=marks.ledger_through if marks else lake.committed("books"),
+        versions=tuple(_version(lake, table) for table in READ),
+    )
+
+
+def _version(lake: Lake, table: str) -> str:
+    """Of this very table: one that was deleted and made anew has another id."""
+    opened = lake.open(table)
+    return "" if opened is None else f"{opened.metadata().id} {opened.version()}"
+
+
+def keep(asked: Question, month: Month) -> None:
+    """Keep the answer in place of the last one."""
+    _kept.clear()
+    _kept[asked] = month
+
+
+def month_of(lake: Lake, catalog: Catalog, month: str, marks: Watermarks) -> Month:
+    """The month as of its watermarks: taken if it was just computed, else computed."""
+    kept = _kept.pop(question(lake, catalog, month, marks.computed_as_of, marks), None)
+    if kept is not None:
+        return kept
+    billed = bill(inputs(lake, catalog, marks.computed_as_of, month, marks), holding(lake))
+    needed = {"invoices": billed.invoices, "line_items": billed.line_items, "equation": billed.equation}
+    return Month(**lake.collect_all(needed))
