@@ -44,7 +44,7 @@ def definitions(workspace: BillingWorkspace | None = None, reports: ReportBook |
     places = workspace or BillingWorkspace()
     fixed = {} if reports is None else {"workspace": constant(places), "reports": constant(reports)}
     calendar = Calendar.starting(first_day(places))
-    ingest, close, refresh = ingest_job(), close_job(calendar), drafts_job()
+    ingest, close, refresh = ingest_job(), close_job(), drafts_job()
     return dg.Definitions(
         assets=[
             catalog,
@@ -56,7 +56,7 @@ def definitions(workspace: BillingWorkspace | None = None, reports: ReportBook |
             drafts,
         ],
         asset_checks=[*(stage_checks(stage) for stage in STAGES), readiness],
-        jobs=[ingest, meter_job(calendar), close, refresh],
+        jobs=[ingest, meter_job(), close, refresh],
         schedules=schedules(close, refresh),
         sensors=[
             file_sensor(ingest),

@@ -11,7 +11,7 @@ import dagster as dg
 
 from billing_assets import runs
 from billing_assets.defs.checks import INPUTS_CURRENT, REFUSE, STAGES, WHEN_BEHIND_TAG
-from billing_assets.defs.partitions import Calendar, previous_month
+from billing_assets.defs.partitions import previous_month
 from billing_assets.defs.resources import BillingWorkspace
 from billing_assets.defs.specs import BOOKS, DRAFTS, INGESTION, RATED
 from billing_assets.errors import BillingError
@@ -31,22 +31,20 @@ def ingest_job() -> Any:
     )
 
 
-def meter_job(calendar: Calendar) -> Any:
+def meter_job() -> Any:
     return dg.define_asset_job(
         METER,
         selection=dg.AssetSelection.assets("usage_states") | dg.AssetSelection.checks(INPUTS_CURRENT),
-        partitions_def=calendar.days,
         tags=RETRIES,
         description="States of days: what is metered already stays. A backfill of a range of days is one run.",
     )
 
 
-def close_job(calendar: Calendar) -> Any:
+def close_job() -> Any:
     return dg.define_asset_job(
         CLOSE,
         selection=dg.AssetSelection.assets("catalog", *RATED, *BOOKS, *DRAFTS)
         | dg.AssetSelection.checks(INPUTS_CURRENT),
-        partitions_def=calendar.months,
         tags={**RETRIES, WHEN_BEHIND_TAG: REFUSE},
         description="Refuse a month whose event files or days wait; else rate it, finalize what is due and not held, "
         "seal it when nothing of it is open, refresh the drafts.",
