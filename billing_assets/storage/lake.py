@@ -15,6 +15,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from billing_assets.errors import LakeError, SchemaBreach
 from billing_assets.storage import definition, failures
 from billing_assets.storage.numbering import table_app
+from billing_assets.storage.ordering import in_order
 from billing_assets.storage.passage import Passage
 from billing_assets.storage.reading import LakeReader, spec_of
 from billing_assets.storage.slices import Slice, as_filter, as_sql
@@ -149,10 +150,14 @@ class Lake(LakeReader):
     def _holds(self, opened: DeltaTable, passage: Passage, where: Slice, ignoring: Collection[str]) -> bool:
         """Whether the stored slice is the passage's rows already."""
         compared = [name for name in passage.columns if name not in ignoring]
-        stored = self.read(passage.spec, opened).filter(as_filter(passage.spec, where)).sort(passage.spec.sort_keys)
+        stored = self.read(passage.spec, opened).filter(as_filter(passage.spec, where))
         if not set(compared) <= set(stored.collect_schema()):
             return False
-        return self.collect(stored.select(compared)).equals(passage.collected().select(compared))
+        keys, rows = passage.spec.sort_keys, passage.collected()
+        if self.collect(stored.select(pl.len())).item() != rows.height:
+            return False
+        found = in_order(self.collect(stored.select(*dict.fromkeys((*keys, *compared)))), keys)
+        return found.select(compared).equals(rows.select(compared))
 
     def _retrying(self, passage: Passage, attempt: Callable[[DeltaTable], Outcome]) -> Outcome:
         """`attempt` on the table as of now, and again as of then where another writer came first."""

@@ -9,6 +9,7 @@ from arro3.core import RecordBatch, RecordBatchReader
 
 from billing_assets.schemas import TableSpec
 from billing_assets.storage.content import ContentHash
+from billing_assets.storage.ordering import in_order
 from billing_assets.storage.validation import ROWS_A_SLICE, checked, conform
 
 
@@ -23,8 +24,8 @@ class Passage:
         self.spec = spec
         self.hashing = hashing
         self.streams = isinstance(frame, pl.LazyFrame)
-        self.ordered = conform(spec, frame.lazy())
-        self.columns = self.ordered.collect_schema().names()
+        self.unordered = conform(spec, frame.lazy())
+        self.columns = self.unordered.collect_schema().names()
         self.failure: BaseException | None = None
         self._rows: pl.DataFrame | None = None
         self._hash: ContentHash | None = None
@@ -37,7 +38,7 @@ class Passage:
     def collected(self) -> pl.DataFrame:
         """All rows at once, checked."""
         if self._rows is None:
-            self._rows = checked(self.spec, self.ordered.collect())
+            self._rows = checked(self.spec, in_order(self.unordered.collect(), self.spec.sort_keys))
         return self._rows
 
     def hashed(self) -> tuple[int, str]:
@@ -74,7 +75,8 @@ class Passage:
 
     def _parts(self) -> Iterator[pl.DataFrame]:
         if self.streams and self._rows is None:
-            for rows in self.ordered.collect_batches(maintain_order=True, chunk_size=ROWS_A_SLICE):
+            ordered = self.unordered.sort(self.spec.sort_keys, nulls_last=False)
+            for rows in ordered.collect_batches(maintain_order=True, chunk_size=ROWS_A_SLICE):
                 yield checked(self.spec, rows)
         else:
             yield from self.collected().iter_slices(ROWS_A_SLICE)

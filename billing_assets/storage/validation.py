@@ -16,7 +16,7 @@ _SHOWN = 5
 
 
 def conform(spec: TableSpec, frame: pl.LazyFrame) -> pl.LazyFrame:
-    """`frame` in the column order of the table, Enum and Categorical as text, sorted by the table's keys.
+    """`frame` in the column order of the table, Enum and Categorical as text.
 
     Raises SchemaBreach where columns or dtypes differ; values are looked at by `checked`, as rows pass.
     """
@@ -26,7 +26,7 @@ def conform(spec: TableSpec, frame: pl.LazyFrame) -> pl.LazyFrame:
     others = sorted(name for name in found if name not in spec.columns)
     ordered = frame.with_columns(pl.col(texts).cast(pl.String)).select(*known, *others)
     checked(spec, pl.DataFrame(schema=ordered.collect_schema()))
-    return ordered.sort(spec.sort_keys, nulls_last=False)
+    return ordered
 
 
 def checked(spec: TableSpec, rows: pl.DataFrame) -> pl.DataFrame:
