@@ -58,13 +58,23 @@ def draft_invoices(
         .join(contents, on="invoice_id", how="left")
         .join(held, on=key, how="left")
         .join(exceptions.select(*key, "exception_count"), on=key, how="left")
-        .filter(~(pl.col("skip_zero_invoices") & (pl.col("total") == zero()) & pl.col("unrated").is_null()))
+        .filter(~is_skipped())
         .with_columns(
             status=pl.lit("DRAFT"),
             content_hash=content_hash(),
             hold_reasons=hold_reasons(sealed_months, policy),
         )
         .drop("line_text", "unrated", "exception_count")
+    )
+
+
+def is_skipped() -> pl.Expr:
+    """Whether its contract wants no invoice over nothing. A total that unbilled usage holds at 0 is not nothing."""
+    return (
+        pl.col("skip_zero_invoices")
+        & (pl.col("total") == zero())
+        & pl.col("unrated").is_null()
+        & ~exceeds(pl.col("exception_count"), pl.col("metric_exception_tolerance"))
     )
 
 

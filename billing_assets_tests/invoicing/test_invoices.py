@@ -122,6 +122,13 @@ def test_a_period_without_lines_has_an_invoice_of_zero_unless_skipped() -> None:
     assert skipped.collect().is_empty()
 
 
+def test_what_is_held_is_not_skipped() -> None:
+    """Its total may be zero only for what could not be billed."""
+    for held_by in ({"unrated": held("c")}, {"exceptions": exceptions(c=1)}):
+        invoices, _ = drafted(periods("c", skip_zero=True), frame(), **held_by)
+        assert invoices.collect()["total"].to_list() == [Decimal(0)]
+
+
 def test_dates_follow_the_period_not_the_run() -> None:
     invoice = drafted(periods("c"), frame())[0].collect().row(0, named=True)
     assert invoice["issued_at"] == datetime(2026, 2, 2, tzinfo=UTC)
