@@ -50,7 +50,8 @@ SELECT customer_ref, epoch_us("timestamp") // 3600000000 AS hour, ingest_batch,
 FROM read_parquet({files}) WHERE event_type = 'completion' GROUP BY ALL;
 
 CREATE TEMP TABLE by_model AS
-SELECT customer_ref, hour, ingest_batch, model, sum(events) AS events, sum(contexts) AS contexts, max(longest) AS longest,
+SELECT customer_ref, hour, ingest_batch, model, sum(events) AS events, sum(contexts) AS contexts,
+       max(longest) AS longest,
        sum(latencies) AS latencies, sum(latency) AS latency
 FROM fine GROUP BY ALL;
 

@@ -41,15 +41,17 @@ def write_catalog(directory: Path) -> None:
     for name, content in terms.items():
         (directory / f"{name}.yaml").write_text(json.dumps({name: content}, indent=1), encoding="utf-8")
     references = [_reference(number) for number in range(CUSTOMERS)]
-    _write_lines(directory / "customers.jsonl", ({"id": id, "name": id} for id in (*references, WITHOUT_CONTRACT)))
+    _write_lines(
+        directory / "customers.jsonl", ({"id": name, "name": name} for name in (*references, WITHOUT_CONTRACT))
+    )
     _write_lines(directory / "contracts.jsonl", map(_contract, range(CUSTOMERS)))
 
 
 def _metrics() -> list[dict[str, object]]:
-    def metric(id: str, kind: str, key: str | None, group_keys: list[list[str]]) -> dict[str, object]:
+    def metric(name: str, kind: str, key: str | None, group_keys: list[list[str]]) -> dict[str, object]:
         of_key = {"aggregation_key": key} if key else {}
         filtered = {"event_type_filter": {"in_values": ["completion"]}}
-        return {"id": id, "name": id, **filtered, "aggregation_type": kind, **of_key, "group_keys": group_keys}
+        return {"id": name, "name": name, **filtered, "aggregation_type": kind, **of_key, "group_keys": group_keys}
 
     return [
         metric("requests", "COUNT", None, [["model"], ["model", "region"]]),
@@ -64,9 +66,9 @@ def _metrics() -> list[dict[str, object]]:
 def _products() -> list[dict[str, object]]:
     thousands = {"quantity_conversion": {"conversion_factor": 1000, "operation": "DIVIDE", "name": "1K tokens"}}
 
-    def product(id: str, metric: str, pricing: list[str], shown: list[str], **more: object) -> dict[str, object]:
+    def product(name: str, metric: str, pricing: list[str], shown: list[str], **more: object) -> dict[str, object]:
         keys = {"pricing_group_key": pricing, "presentation_group_key": shown}
-        return {"id": id, "name": id, "type": "USAGE", "billable_metric_id": metric, **keys, **more}
+        return {"id": name, "name": name, "type": "USAGE", "billable_metric_id": metric, **keys, **more}
 
     return [
         product("requests", "requests", ["model"], ["region"]),

@@ -2,8 +2,8 @@
 
 A row has the columns of a plain event: `transaction_id, customer_id, event_type, timestamp`, and its properties as one
 column `properties` (JSON text, a struct or a map) or as columns `properties.<name>`. A null cell, in CSV an empty one,
-quoted or not, is an absent value. Cells of a CSV file are texts, and so is each of its properties: `1.0` stays `1.0`. A value in any
-other column is refused (`unknown_field`), as in JSON; such a column without values is not.
+quoted or not, is an absent value. Cells of a CSV file are texts, and so is each of its properties: `1.0` stays `1.0`.
+A value in any other column is refused (`unknown_field`), as in JSON; such a column without values is not.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The engine agrees with the independent oracle to the last digit, over hundreds of generated books a close.
 
-A book that differs is made small by hand: `minimized(book, lambda one: compare(..., *merge([one]), NOW).differences())`.
+A book that differs is made small by hand, with `minimized(book, fails)` of the generator and `compare` on one book.
 
 What docs/semantics.md leaves open and both sides decide alike:
 
