@@ -9,6 +9,7 @@ import polars as pl
 from billing_assets import runs
 from billing_assets.defs.metadata import stored, table
 from billing_assets.defs.partitions import Calendar
+from billing_assets.defs.readiness import refuse_behind
 from billing_assets.defs.resources import BillingWorkspace, ReportBook, launched_by, run_time
 from billing_assets.defs.specs import BOOKS, DRAFTS, LAKE_POOL, RATED, asset_specs
 
@@ -31,8 +32,10 @@ def rated_lines(calendar: Calendar) -> dg.AssetsDefinition:
     def rating(
         context: dg.AssetExecutionContext, workspace: BillingWorkspace, reports: dg.ResourceParam[ReportBook]
     ) -> Iterator[dg.MaterializeResult[None]]:
-        lake, month = workspace.open_lake(), context.partition_key
-        report = runs.rate_month(lake, workspace.load_catalog(), month, run_time(context))
+        lake, catalog = workspace.open_lake(), workspace.load_catalog()
+        month, now = context.partition_key, run_time(context)
+        refuse_behind(lake, catalog, month, now)
+        report = runs.rate_month(lake, catalog, month, now)
         reports.record("rating", report)
         shown: dict[str, dict[str, Any]] = {
             "rated_lines": {

@@ -94,7 +94,11 @@ def schedules(close: Any, drafts: Any) -> list[dg.ScheduleDefinition]:
         return [dg.RunRequest(partition_key=month, run_key=f"{month} due on {now:%Y-%m-%d}") for month in months]
 
     refresh = dg.ScheduleDefinition(
-        name="refresh_drafts_hourly", job=drafts, cron_schedule="15 * * * *", execution_timezone="UTC"
+        name="refresh_drafts_hourly",
+        job=drafts,
+        cron_schedule="15 * * * *",
+        execution_timezone="UTC",
+        description="Every hour computes the drafts of all open periods anew.",
     )
     return [close_previous_month, finalize_due, refresh]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -55,6 +56,8 @@ def _cell(value: object) -> str:
         case Decimal():
             text = f"{value:,f}"
             return text.rstrip("0").rstrip(".") if "." in text else text
+        case datetime():
+            return f"{value:%Y-%m-%d}" if value.time() == time() else f"{value:%Y-%m-%d %H:%M:%S}"
         case int():
             return f"{value:,}"
         case _:
