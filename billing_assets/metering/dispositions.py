@@ -19,6 +19,7 @@ from billing_assets.metering.grain import (
     CODE,
     EXCEPTION,
     GROUP,
+    LATE,
     NOT_ENTITLED,
     NOT_OURS,
     PRECEDENCE,
@@ -79,22 +80,22 @@ def listed(outcome: pl.LazyFrame, month: str | None) -> pl.LazyFrame:
 
     Usage of a contract is of its period's month, other usage of its day's. Rows of final periods and of other months
     are left to the computations that they belong to. An event without a usable value is a metric_exception whatever
-    became of the others of its slice, unless nobody knows its customer.
+    became of the others of its slice, unless nobody knows its customer or its period is final.
     """
     ours = outcome.filter(~pl.col("disposition").is_in(NOT_OURS)).with_columns(
         month=pl.coalesce("close_month", pl.col("usage_date").dt.strftime("%Y-%m"))
     )
     if month is not None:
         ours = ours.filter(pl.col("month") == month)
-    is_unattributed = pl.col("disposition") == UNATTRIBUTED
-    exceptional = ours.filter(pl.col("exception_count") > 0, ~is_unattributed).with_columns(
+    is_whole = pl.col("disposition").is_in((UNATTRIBUTED, LATE))
+    exceptional = ours.filter(pl.col("exception_count") > 0, ~is_whole).with_columns(
         disposition=pl.lit(EXCEPTION),
         reason=pl.lit("not_a_number_or_absent"),
         event_count=pl.col("exception_count"),
         quantity=pl.lit(None, dtype=DECIMAL),
     )
     others = ours.filter(pl.col("disposition") != BILLED).with_columns(
-        event_count=pl.when(is_unattributed).then("event_count").otherwise(_usable()), quantity=_additive()
+        event_count=pl.when(is_whole).then("event_count").otherwise(_usable()), quantity=_additive()
     )
     return pl.concat([exceptional, others.filter(pl.col("event_count") > 0)])
 

@@ -11,6 +11,7 @@ import polars as pl
 
 from billing_assets import __version__
 from billing_assets.catalog import Catalog
+from billing_assets.metering.grain import LATE
 from billing_assets.pipeline import bill
 from billing_assets.runs import months
 from billing_assets.runs.inputs import holding, inputs
@@ -52,10 +53,13 @@ def rate_month(lake: Lake, catalog: Catalog, month: str, now: datetime) -> RateR
 def replace_open(lake: Lake, table: str, computed: pl.DataFrame, month: str) -> None:
     """Make `computed` the month's rows of `table`, beside the stored ones of contract periods that are final.
 
+    All of the late usage of those periods is in `computed`.
     The instant of the computation does not count as a difference: a repeated run writes nothing.
     """
     final = lake.scan("invoices").filter(pl.col("status") == "FINALIZED").select("contract_id", "period_start")
     kept = lake.scan(table).filter(pl.col("month") == month).join(final, on=["contract_id", "period_start"], how="semi")
+    if "disposition" in TABLES[table].columns:
+        kept = kept.filter(pl.col("disposition") != LATE)
     fresh = TABLES[table].complete(computed.lazy()).select(*TABLES[table].columns)
     rows = lake.collect(pl.concat([kept, fresh], how="diagonal_relaxed"))
     lake.replace_slice(table, rows, {"month": month}, ignoring=[name for name in WHEN if name in rows.columns])

@@ -21,6 +21,7 @@ from billing_assets.runs import batches
 from billing_assets.runs.billing import as_table, totals
 from billing_assets.runs.catalogs import recorded_catalog
 from billing_assets.runs.inputs import sealed_months, started_periods
+from billing_assets.runs.late import late_months
 from billing_assets.runs.months import month_of
 from billing_assets.runs.reports import FinalizeReport
 from billing_assets.runs.seals import months_between, months_to_seal, seals
@@ -192,7 +193,10 @@ def report(month: str, batch_no: int | None, books: Books, now: datetime) -> Fin
 
 
 def due_months(lake: Lake, catalog: Catalog, now: datetime) -> tuple[str, ...]:
-    """Months with an open period that is due at `now`, and the last of the months that only wait for their seal."""
+    """Months with something to do at `now`, in order.
+
+    An open period is due, or late usage is to be listed; and the last of the months that only wait for their seal.
+    """
     settings = catalog.settings
     periods = started_periods(
         lake, resolve(catalog).contracts, settings.starting_at, now, lake.committed(SEQUENCE)
@@ -203,4 +207,4 @@ def due_months(lake: Lake, catalog: Catalog, now: datetime) -> tuple[str, ...]:
     # One run seals every month before it too, up to the first that has something open.
     over = months_between(settings.starting_at, now - settings.grace_period)
     sealable = set(takewhile(lambda month: month not in open_months, over)) - set(sealed_months(lake))
-    return tuple(sorted(due | ({max(sealable)} if sealable else set())))
+    return tuple(sorted(due | late_months(lake) | ({max(sealable)} if sealable else set())))

@@ -12,6 +12,7 @@ import polars as pl
 from billing_assets import metering
 from billing_assets.catalog import Catalog, resolve
 from billing_assets.runs.inputs import started_periods
+from billing_assets.runs.late import first_new_day
 from billing_assets.runs.reports import MeterReport
 from billing_assets.storage.lake import Lake
 from billing_assets.storage.slices import Slice
@@ -35,12 +36,13 @@ def stale_days(lake: Lake, catalog: Catalog, now: datetime) -> tuple[date, ...]:
 
 
 def open_days(lake: Lake, catalog: Catalog, now: datetime) -> tuple[date, date]:
-    """From the first day of an open period to the last day of any event."""
+    """From the first day of an open period, or of late usage to be listed, to the last day of any event."""
     periods = started_periods(
         lake, resolve(catalog).contracts, catalog.settings.starting_at, now, lake.committed("books")
     )
-    first = lake.collect(periods.filter("is_open").select(pl.col("period_start").min())).item()
-    return (first or catalog.settings.starting_at).date(), date.max
+    start = lake.collect(periods.filter("is_open").select(pl.col("period_start").min())).item()
+    first = (start or catalog.settings.starting_at).date()
+    return min(first, first_new_day(lake) or first), date.max
 
 
 def stale_slices(lake: Lake, catalog: Catalog, first: date, last: date) -> tuple[StaleDay, ...]:

@@ -122,6 +122,12 @@ class Closed:
         found = self.line_items.sort("contract_id", "service_period_start", "line_number")
         return found.filter(**where).to_dicts()
 
+    def dispositions(self) -> dict[tuple[str | None, str], int]:
+        """Listed events per (metric, disposition)."""
+        keys = ["billable_metric_id", "disposition"]
+        counts = self.unbilled.group_by(keys).agg(pl.col("event_count").sum())
+        return {(metric, disposition): count for metric, disposition, count in counts.iter_rows()}
+
     def totals(self) -> dict[str, Decimal]:
         """Total per contract, over all its invoices."""
         sums = self.invoices.group_by("contract_id").agg(pl.col("total").sum())
