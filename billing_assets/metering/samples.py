@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import polars as pl
 
 from billing_assets.catalog.metrics import BillableMetric, CountMetric
+from billing_assets.columns import TIMESTAMP
 from billing_assets.metering.events import TEXT, matches, readable, usable
 from billing_assets.metering.grain import EXCEPTION, UNATTRIBUTED
 from billing_assets.metering.measures import NO_METRIC, Measure, compile_measures, event_metrics, measure_of
@@ -20,11 +22,13 @@ ROW = (
 """Grain of the table `unbilled_usage`."""
 
 
-def with_samples(listed: pl.LazyFrame, events: pl.LazyFrame, metrics: Sequence[BillableMetric]) -> pl.LazyFrame:
+def with_samples(
+    listed: pl.LazyFrame, events: pl.LazyFrame, metrics: Sequence[BillableMetric], now: datetime
+) -> pl.LazyFrame:
     """Grain ROW, the table `unbilled_usage`: `listed` added up, with its first and last transaction.
 
     First and last are in order of (timestamp, transaction_id). Events are read from their JSON text, and only those of
-    a listed reference and day.
+    a listed reference and day, in an hour that has begun by `now`: a slice may reach beyond the hours it counts.
     """
     rows = listed.group_by(ROW).agg(
         pl.col("event_count").sum(),
@@ -34,7 +38,12 @@ def with_samples(listed: pl.LazyFrame, events: pl.LazyFrame, metrics: Sequence[B
     reads = {
         metric.id: (measure_of(metric, metrics), isinstance(metric, CountMetric)) for metric in event_metrics(metrics)
     }
-    near = events.with_columns(usage_date="event_date").join(listed.select(PLACE).unique(), on=PLACE, how="semi")
+    begun = pl.col("timestamp").dt.truncate("1h") <= pl.lit(now, dtype=TIMESTAMP)
+    near = (
+        events.filter(begun)
+        .with_columns(usage_date="event_date")
+        .join(listed.select(PLACE).unique(), on=PLACE, how="semi")
+    )
     parts = [
         _sampled(listed.filter(pl.col("billable_metric_id") == metric_id), near, measure, takes_all)
         for metric_id, (measure, takes_all) in reads.items()

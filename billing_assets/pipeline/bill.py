@@ -94,7 +94,7 @@ def bill(given: Inputs, hold: Hold) -> Bill:
         invoices=drafts,
         line_items=items.join(drafts.select("invoice_id"), on="invoice_id", how="semi"),
         usage=metering.daily_usage(attributed.candidates, attributed.values, metrics),
-        unbilled=metering.with_samples(listed, sampled, metrics),
+        unbilled=metering.with_samples(listed, sampled, metrics, given.now),
         equation=metering.equation(outcome, given.states, metrics, given.now),
     )
 

@@ -169,3 +169,10 @@ def test_only_the_rows_of_a_month() -> None:
         ("unattributed", 1, "2026-01"),
     ]
     assert listed(world, rows, "month", month="2026-02") == [("unattributed", 1, "2026-02")]
+
+
+def test_first_and_last_are_of_hours_that_have_begun() -> None:
+    world = simple("COUNT", None)
+    rows = [sent(day(1), "who"), sent(day(1, 1.5), "who"), sent(day(1, 2), "who")]
+    found = listed(world, rows, "first_transaction_id", "last_transaction_id", now=day(1, 1))
+    assert found == [("unattributed", 2, "t0000", "t0001")]

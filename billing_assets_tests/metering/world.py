@@ -233,7 +233,7 @@ class World:
         outcome = hold(metering.disposed(attributed.candidates, attributed.usage, segments))
         stored = events(rows)
         states = metering.hourly_states(stored, metering.compile_measures(self.metrics), frozenset())
-        listed = metering.with_samples(metering.listed(outcome, month), stored, self.metrics).collect()
+        listed = metering.with_samples(metering.listed(outcome, month), stored, self.metrics, now).collect()
         return listed, metering.equation(outcome, states, self.metrics, now).collect()
 
 
