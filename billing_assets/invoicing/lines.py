@@ -38,14 +38,19 @@ APPLICATIONS = ("applied_commit_or_credit",)
 OUTSIDE_SUBTOTAL = (*APPLICATIONS, "rounding")
 
 
+def of_periods(lines: pl.LazyFrame, headers: pl.LazyFrame) -> pl.LazyFrame:
+    """`lines` of billing periods with the invoice_id of their period's USAGE invoice."""
+    keys = headers.select("contract_id", "period_start", "invoice_id")
+    return lines.join(keys, on=["contract_id", "period_start"], how="inner")
+
+
 def line_items(lines: pl.LazyFrame, headers: pl.LazyFrame) -> pl.LazyFrame:
     """The numbered lines of every header, the rounding line included.
 
-    `lines` is the rated lines of the headers' periods, keyed by (contract_id, period_start); the result has one row
-    per line of an invoice and adds up to the invoice's total exactly.
+    `lines` has the charges of the headers, each with its invoice_id; the result has one row per line of an invoice and
+    adds up to the invoice's total exactly.
     """
-    keys = headers.select("contract_id", "period_start", "invoice_id", "close_month")
-    charged = lines.join(keys, on=["contract_id", "period_start"], how="inner").with_columns(
+    charged = lines.join(headers.select("invoice_id", "close_month"), on="invoice_id", how="inner").with_columns(
         in_total=pl.lit(value=True), amount_unit=pl.col("currency")
     )
     rounded = rounding_lines(charged, headers)

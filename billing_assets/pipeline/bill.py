@@ -12,7 +12,7 @@ from billing_assets import metering, rating
 from billing_assets.catalog import Catalog, CatalogFrames
 from billing_assets.invoicing.drafts import HoldPolicy, draft_invoices
 from billing_assets.invoicing.headers import usage_invoices
-from billing_assets.invoicing.lines import line_items
+from billing_assets.invoicing.lines import line_items, of_periods
 from billing_assets.metering.attribution import Terms
 
 Hold = Callable[[pl.LazyFrame], pl.LazyFrame]
@@ -81,7 +81,7 @@ def bill(given: Inputs, hold: Hold) -> Bill:
     unrated = hold(rating.unrated(quantified))
 
     headers = hold(usage_invoices(billed, frames.customers, given.catalog.settings.grace_period))
-    items = hold(line_items(lines, headers))
+    items = hold(line_items(of_periods(lines, headers), headers))
     exceptions = metering.exceptions_by_period(attributed.candidates)
     drafts = hold(draft_invoices(headers, items, unrated, exceptions, given.sealed_months, hold_policy(given.catalog)))
 

@@ -12,7 +12,7 @@ from billing_assets.columns import DECIMAL, TIMESTAMP
 from billing_assets.invoicing.drafts import HoldPolicy, draft_invoices
 from billing_assets.invoicing.finalize import NUMBER_FORMAT, Watermarks, due, numbered, stamped
 from billing_assets.invoicing.headers import usage_invoices
-from billing_assets.invoicing.lines import line_items
+from billing_assets.invoicing.lines import line_items, of_periods
 from billing_assets.reconcile import altered_contents, invoice_sums, line_numbers, number_gaps
 
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
@@ -89,7 +89,7 @@ def drafted(
 ) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     customers = pl.LazyFrame({"customer_id": ["acme"], "bill_to": ["{}"]})
     with_dates = usage_invoices(headers, customers, timedelta(hours=24))
-    items = line_items(lines, with_dates)
+    items = line_items(of_periods(lines, with_dates), with_dates)
     unrated, excepted = held_by.get("unrated", held()), held_by.get("exceptions", exceptions())
     return draft_invoices(with_dates, items, unrated, excepted, ("2025-12",), policy or HoldPolicy()), items
 
