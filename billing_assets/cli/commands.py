@@ -1,6 +1,8 @@
 """The commands: each joins the application when its module is imported."""
 
 from billing_assets.cli import (
+    adjust,
+    balances,
     check,
     close,
     draft,
@@ -19,7 +21,9 @@ from billing_assets.cli import (
 from billing_assets.cli.command import app
 
 __all__ = [
+    "adjust",
     "app",
+    "balances",
     "check",
     "close",
     "draft",

@@ -11,7 +11,8 @@ from typer.core import TyperCommand, TyperGroup
 GROUPS = {
     "Set up": ("init", "validate", "schema"),
     "Month end": ("ingest", "close", "draft", "export"),
-    "Look": ("invoices", "show", "usage", "unbilled"),
+    "Look": ("invoices", "show", "usage", "unbilled", "balances"),
+    "Decide": ("adjust",),
     "Operate": ("status", "check", "ui"),
 }
 """The commands as `billing --help` lists them: in the order in which a month goes."""

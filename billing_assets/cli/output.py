@@ -22,9 +22,10 @@ MONEY = frozenset(
     (
         *("subtotal", "discounts", "credits_applied", "postpaid_applied", "late_usage", "rounding", "total"),
         *("amount", "list_amount"),
+        *("granted", "drawn", "expired", "rolled_over", "remaining", "pending_drawn"),
     )
 )
-"""Columns that are amounts in the row's currency."""
+"""Columns that are amounts in the row's currency, or other unit."""
 PARSED = frozenset(
     (
         *("bill_to", "tags", "hold_reasons", "group_key", "group_values", "pricing_group_values"),
@@ -55,7 +56,7 @@ def records(frame: pl.DataFrame) -> list[dict[str, Any]]:
 
 def record(row: Row) -> dict[str, Any]:
     """A row as JSON: money with at least its minor digits, group values and the like as objects."""
-    currency = row.get("currency") or row.get("amount_unit")
+    currency = row.get("currency") or row.get("amount_unit") or row.get("unit")
     return {name: _json_cell(name, value, currency) for name, value in row.items()}
 
 

@@ -16,6 +16,7 @@ from billing_assets.pipeline import bill
 from billing_assets.runs import months
 from billing_assets.runs.inputs import holding, inputs
 from billing_assets.runs.reports import DraftReport, RateReport
+from billing_assets.runs.tables import as_table
 from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
 
@@ -97,12 +98,6 @@ def draft(lake: Lake, catalog: Catalog, now: datetime) -> tuple[pl.DataFrame, pl
         }
     )
     return found["draft_invoices"], found["draft_line_items"]
-
-
-def as_table(table: str, frame: pl.LazyFrame) -> pl.LazyFrame:
-    """The columns of the table, in its order and sorted by its keys; what the frame lacks is null."""
-    spec = TABLES[table]
-    return spec.complete(frame).select(*spec.columns).sort(spec.sort_keys)
 
 
 def by_disposition(unbilled: pl.DataFrame) -> pl.DataFrame:

@@ -17,14 +17,15 @@ from billing_assets.errors import InvariantBreach
 from billing_assets.invoicing.drafts import NOT_HELD
 from billing_assets.invoicing.finalize import Watermarks, due, events_of, numbered, stamped
 from billing_assets.reconcile import gate
-from billing_assets.runs import batches
-from billing_assets.runs.billing import as_table, totals
+from billing_assets.runs import batches, manual_entries
+from billing_assets.runs.billing import totals
 from billing_assets.runs.catalogs import recorded_catalog
 from billing_assets.runs.inputs import sealed_months, started_periods
 from billing_assets.runs.late import late_months
 from billing_assets.runs.months import month_of
 from billing_assets.runs.reports import FinalizeReport
 from billing_assets.runs.seals import months_between, months_to_seal, seals
+from billing_assets.runs.tables import as_table
 from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
 
@@ -52,6 +53,7 @@ def finalize(lake: Lake, catalog: Catalog, month: str, now: datetime, by: str) -
     in `check_failures` then. A batch that was killed earlier is finished first, from its own intent.
     """
     proposed: dict[int, Books] = {}
+    apply_adjustments(lake, by, now)
 
     def propose(batch_no: int) -> dict[str, Any] | None:
         marks = watermarks(lake, catalog, now, batch_no)
@@ -60,10 +62,38 @@ def finalize(lake: Lake, catalog: Catalog, month: str, now: datetime, by: str) -
 
     def finish(batch: batches.Batch) -> None:
         own = None if batch.is_resumed else proposed.get(batch.batch_no)
-        write(batch, own or resumed(lake, batch), now)
+        if own is None:
+            finish_from_intent(batch)
+        else:
+            write(batch, own, now)
 
     batch = batches.run(lake, SEQUENCE, propose, finish, clock=lambda: now, by=by)
     return report(month, None if batch is None else batch.batch_no, proposed[max(proposed)], now)
+
+
+def apply_adjustments(lake: Lake, by: str, now: datetime) -> int | None:
+    """Write the entries of adjustments that have none yet, as one batch; its number, None where there is none.
+
+    An adjustment that was recorded by a process that was killed before its batch is applied by whoever comes next.
+    """
+
+    def propose(batch_no: int) -> dict[str, Any] | None:
+        actions = manual_entries.pending(lake)
+        return {"kind": manual_entries.KIND, "now": now, "by": by, "actions": actions} if actions else None
+
+    batch = batches.run(lake, SEQUENCE, propose, finish_from_intent, clock=lambda: now, by=by)
+    return None if batch is None else batch.batch_no
+
+
+def finish_from_intent(batch: batches.Batch) -> None:
+    """Write and commit a batch of the books, of any kind, that another process opened."""
+    match batch.kind:
+        case manual_entries.KIND:
+            manual_entries.finish(batch)
+        case "close":
+            write(batch, resumed(batch.lake, batch), datetime.fromisoformat(batch.intent["now"]))
+        case kind:
+            raise InvariantBreach(f"batch {batch.batch_no} of {SEQUENCE} is of kind {kind!r}, which this engine lacks")
 
 
 def watermarks(lake: Lake, catalog: Catalog, now: datetime, batch_no: int) -> Watermarks:

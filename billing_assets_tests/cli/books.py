@@ -177,7 +177,7 @@ def write_books(root: Path) -> Lake:
     )  # fmt: skip
     sakura = invoice(SAKURA, "sakura", "3390", number_sequence=2, invoice_number="HI-2023-000002", currency="JPY")
     seal = {"close_month": "2023-10", "sealed_at": AT, "by": "test"}
-    _close(lake, {"line_items": acme_lines(), "invoices": [acme, sakura], "month_closes": [seal]})
+    write_batch(lake, {"line_items": acme_lines(), "invoices": [acme, sakura], "month_closes": [seal]})
     _leave_unfinished(lake, invoice(UNFINISHED, "acme", "1", number_sequence=3, invoice_number="HI-2023-000003"))
     held = draft(HELD, "nightly", "0.25", hold_reasons='["UNRATED_USAGE"]')
     coming = draft(DRAFT, "acme", "12.5", close_month="2023-12", period_start=NEXT, period_end=JANUARY,
@@ -217,7 +217,9 @@ def _customer(name: str) -> Row:
     return {"catalog_version": CATALOG_VERSION, "is_current": True, "customer_id": name, "name": name.title()}
 
 
-def _close(lake: Lake, tables: Mapping[str, list[Row]]) -> None:
+def write_batch(lake: Lake, tables: Mapping[str, list[Row]]) -> None:
+    """A committed batch of the books with these rows."""
+
     def finish(batch: batches.Batch) -> None:
         for table in batch.tables:
             if table in tables:
