@@ -158,8 +158,8 @@ def books_of(lake: Lake, catalog: Catalog, marks: Watermarks, month: str, by: st
         "ledger_entries": TABLES["ledger_entries"].empty().drop("batch_no").collect(),
         "invoice_events": events.collect(),
         "invoices": invoices,
-        "month_closes": seals(lake, marks, sealed, invoices, by),
     }
+    rows["month_closes"] = seals(lake, marks, sealed, rows, by)
     checks = gate(invoices.lazy(), items.lazy(), taken, computed.equation.lazy())
     return Books(rows, computed.invoices, lake.collect_all(checks))
 

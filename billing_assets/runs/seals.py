@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import polars as pl
 
@@ -49,18 +52,41 @@ def months_between(first: datetime, end: datetime) -> list[str]:
     return months
 
 
-def seals(lake: Lake, marks: Watermarks, months: tuple[str, ...], invoices: pl.DataFrame, by: str) -> pl.DataFrame:
-    """One row of month_closes per month: control totals of its invoices, those of this batch included."""
-    earlier = lake.scan("invoices", through={"batch_no": marks.ledger_through}).filter(
-        pl.col("close_month").is_in(months)
-    )
+def seals(
+    lake: Lake, marks: Watermarks, months: tuple[str, ...], rows: Mapping[str, pl.DataFrame], by: str
+) -> pl.DataFrame:
+    """One row of month_closes per month: control totals of its invoices and of the ledger, this batch's included.
+
+    `rows` has the batch's own `invoices` and `ledger_entries`.
+    """
+    read = {"batch_no": marks.ledger_through}
     columns = ["close_month", "invoice_id", "currency", "total", "content_hash"]
-    together = pl.concat([lake.collect(earlier.select(columns)), invoices.select(columns)])
+    earlier = lake.scan("invoices", through=read).filter(pl.col("close_month").is_in(months)).select(columns)
+    invoices = pl.concat([lake.collect(earlier), rows["invoices"].select(columns)])
+    moved = [
+        lake.collect(movements(lake.scan("ledger_entries", through=read))),
+        lake.collect(movements(rows["ledger_entries"].lazy())),
+    ]
     unbilled = lake.collect(
         lake.scan("unbilled_usage").filter(pl.col("month").is_in(months)).select("month", "disposition", "event_count")
     )
-    rows = [_seal(month, marks, by, together, unbilled) for month in months]
-    return pl.DataFrame(rows, schema=_SEAL)
+    return pl.DataFrame(
+        [_seal(month, marks, by, Sealed(invoices, pl.concat(moved), unbilled)) for month in months], schema=_SEAL
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What the seals are made of: invoices, ledger movements (grain of `movements`) and unbilled usage of months."""
+
+    invoices: pl.DataFrame
+    movements: pl.DataFrame
+    unbilled: pl.DataFrame
+
+
+def movements(entries: pl.LazyFrame) -> pl.LazyFrame:
+    """Grain (close_month, unit, entry_type): what was moved; units are never added together."""
+    return entries.group_by("close_month", "unit", "entry_type").agg(amount=pl.col("amount").sum())
 
 
 _SEAL: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -74,39 +100,47 @@ _SEAL: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 
 
-def _seal(month: str, marks: Watermarks, by: str, invoices: pl.DataFrame, unbilled: pl.DataFrame) -> dict[str, object]:
-    of_month = invoices.filter(pl.col("close_month") == month)
-    per_currency = (
-        of_month.lazy()
-        .group_by("currency")
-        .agg(invoices=pl.len(), total=pl.col("total").sum())
-        .sort("currency")
-        .collect()
-    )
-    listed = (
-        unbilled.lazy()
-        .filter(pl.col("month") == month)
-        .group_by("disposition")
-        .agg(events=pl.col("event_count").sum())
-        .sort("disposition")
-        .collect()
-    )
-    totals = {
-        "invoices": {
-            row["currency"]: {"count": row["invoices"], "total": f"{row['total']:f}"}
-            for row in per_currency.iter_rows(named=True)
-        },
-        "ledger": {"opening": {}, "movements": {}, "closing": {}},
-    }
+def _seal(month: str, marks: Watermarks, by: str, sealed: Sealed) -> dict[str, object]:
+    of_month = sealed.invoices.filter(pl.col("close_month") == month)
+    listed = sealed.unbilled.filter(pl.col("month") == month).lazy().group_by("disposition")
+    events = listed.agg(events=pl.col("event_count").sum()).sort("disposition").collect()
+    totals = {"invoices": _per_currency(of_month), "ledger": ledger_totals(sealed.movements, month)}
     return {
         "close_month": month,
         "sealed_at": marks.computed_as_of,
         "by": by,
         "control_totals": json.dumps(totals, sort_keys=True),
-        "unbilled": json.dumps({row["disposition"]: row["events"] for row in listed.iter_rows(named=True)}),
+        "unbilled": json.dumps({row["disposition"]: row["events"] for row in events.iter_rows(named=True)}),
         "content_hash": _digest(of_month),
         "events_through": marks.events_through,
     }
+
+
+def _per_currency(invoices: pl.DataFrame) -> dict[str, dict[str, object]]:
+    found = invoices.lazy().group_by("currency").agg(invoices=pl.len(), total=pl.col("total").sum()).collect()
+    return {
+        row["currency"]: {"count": row["invoices"], "total": f"{row['total']:f}"} for row in found.iter_rows(named=True)
+    }
+
+
+def ledger_totals(moved: pl.DataFrame, month: str) -> dict[str, object]:
+    """opening + movements = closing, per unit; the opening balance is everything of earlier months."""
+    before = _sums(moved.filter(pl.col("close_month") < month), "unit")
+    within = _sums(moved.filter(pl.col("close_month") == month), "unit", "entry_type")
+    by_unit: dict[str, dict[str, str]] = {}
+    for (unit, entry_type), amount in within.items():
+        by_unit.setdefault(unit, {})[entry_type] = f"{amount:f}"
+    closing = _sums(moved.filter(pl.col("close_month") <= month), "unit")
+    return {
+        "opening": {unit: f"{amount:f}" for (unit,), amount in before.items()},
+        "movements": by_unit,
+        "closing": {unit: f"{amount:f}" for (unit,), amount in closing.items()},
+    }
+
+
+def _sums(moved: pl.DataFrame, *keys: str) -> dict[tuple[str, ...], Decimal]:
+    found = moved.lazy().group_by(keys).agg(pl.col("amount").sum()).sort(keys).collect()
+    return {tuple(row[:-1]): row[-1] for row in found.rows()}
 
 
 def _digest(invoices: pl.DataFrame) -> str:
