@@ -17,7 +17,7 @@ from billing_assets.catalog.currencies import MINOR_DIGITS
 from billing_assets.catalog.customers import Customer
 from billing_assets.catalog.names import Names, overwritten
 from billing_assets.catalog.override_frames import override_frames
-from billing_assets.catalog.price_frames import RATES, price_frames, rate_rows
+from billing_assets.catalog.price_frames import RATES, expressions, price_frames, rate_rows
 from billing_assets.catalog.products import Product, UsageProduct
 from billing_assets.catalog.tables import FLAG, TEXT, TEXTS, WHOLE, Schema, table
 from billing_assets.columns import DECIMAL, TIMESTAMP
@@ -99,6 +99,8 @@ class CatalogFrames:
     """One row per (TIERED override, range)."""
     override_targets: pl.LazyFrame
     """One row per (override, product, combination of values that must match)."""
+    expressions: tuple[str, ...] = ()
+    """Every expression of a CUSTOM price, once: what a plan must know before it sees a row."""
 
 
 @without_cycle_collection
@@ -121,6 +123,7 @@ def resolve(catalog: Catalog) -> CatalogFrames:
         overrides=overrides,
         override_tiers=ranges,
         override_targets=targets,
+        expressions=expressions(catalog),
     )
 
 

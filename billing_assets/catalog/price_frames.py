@@ -49,6 +49,7 @@ PRICES: Schema = {
     "free_amount": DECIMAL,
     "minimum": DECIMAL,
     "maximum": DECIMAL,
+    "expression": TEXT,
 }
 PRICE_TIERS: Schema = {
     "price_id": TEXT,
@@ -101,6 +102,11 @@ def price_frames(catalog: Catalog) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     return table(PRICES, map(_price, found)), table(PRICE_TIERS, _tiers(found))
 
 
+def expressions(catalog: Catalog) -> tuple[str, ...]:
+    """Every text that the column `expression` of PRICES has, once."""
+    return tuple(sorted({price.expression for _, price in _all_prices(catalog) if isinstance(price, CustomPrice)}))
+
+
 def _all_prices(catalog: Catalog) -> Iterator[PricedAs]:
     usage = {product.id for product in catalog.products if isinstance(product, UsageProduct)}
     for card in catalog.rate_cards:
@@ -130,7 +136,8 @@ def _price(found: PricedAs) -> tuple[Any, ...]:
             own = (None,) * 6
         case _:
             assert_never(price)
-    return name, price.rate_type, *own, price.minimum, price.maximum
+    expression = price.expression if isinstance(price, CustomPrice) else None
+    return name, price.rate_type, *own, price.minimum, price.maximum, expression
 
 
 def _tiers(found: Iterable[PricedAs]) -> Iterator[tuple[Any, ...]]:

@@ -77,10 +77,13 @@ class TieredPercentagePrice(Bounds):
 
 
 class CustomPrice(Bounds):
-    """An expression over `quantity`."""
+    """A charge that an expression over `quantity` gives."""
 
     rate_type: Literal["CUSTOM"] = Field(description="How a quantity becomes an amount.")
-    expression: Text = Field(description="An expression over `quantity`, as `max(quantity - 100, 0) * 0.02 + 5`.")
+    expression: Text = Field(
+        description="The charge of a period's `quantity`, as `max(quantity - 100, 0) * 0.02 + 5`: numbers, + - * /, "
+        "parentheses, min, max, abs, floor, ceil, round; a divisor is a number."
+    )
 
 
 Price = Annotated[

@@ -1,7 +1,8 @@
 """Positions on an axis, and where a band begins and ends on it.
 
 Expressions over a frame of (segment, band, override range): `bands.BAND`, the running columns of `quantify`, and
-range_lower, range_upper, multiplier of the winning override (null where it multiplies nothing).
+range_lower, range_upper, multiplier of the winning override (null where it multiplies nothing), and charge_start,
+charge_end, what a CUSTOM expression gives at both ends.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import polars as pl
 from billing_assets.columns import DECIMAL
 from billing_assets.money import decimal, zero
 
-ON_QUANTITY = ("quantity", "packages", "excess")
+ON_QUANTITY = ("quantity", "packages", "excess", "charge")
 """Axes along the running quantity: ranges of a TIERED override cut them."""
 
 
@@ -61,7 +62,12 @@ def moved_inside() -> pl.Expr:
     upper = pl.min_horizontal(price_upper(), "range_upper")
     start = clamp(pl.col("running_start"), lower, upper)
     end = clamp(pl.col("running_end"), lower, upper)
-    return position(end) - position(start)
+    return pl.when(pl.col("axis") == "charge").then(charged()).otherwise(position(end) - position(start))
+
+
+def charged() -> pl.Expr:
+    """How far the charge of an expression moves in the segment. It has no tiers, and no ranges cut it."""
+    return pl.col("charge_end") - pl.col("charge_start")
 
 
 def moved_at_all() -> pl.Expr:
@@ -70,7 +76,8 @@ def moved_at_all() -> pl.Expr:
     Bands share out this movement and all have its sign, so where it is zero each of them is.
     """
     cap = pl.when(~pl.col("whole_period")).then("tiers_end")
-    return position(pl.min_horizontal("running_end", cap)) - position(pl.min_horizontal("running_start", cap))
+    moved = position(pl.min_horizontal("running_end", cap)) - position(pl.min_horizontal("running_start", cap))
+    return pl.when(pl.col("axis") == "charge").then(charged()).otherwise(moved)
 
 
 def entered() -> pl.Expr:

@@ -12,6 +12,7 @@ Axes (`axes.position` has the formulas):
     excess     the part above the free amount
     events     rated events above the free events
     entry      1 once the quantity has passed the band's lower bound: the fee of a tier above the first
+    charge     what a CUSTOM rate's expression gives
     opening    1 from the group's first line on: the fee of the first tier, or of a VOLUME tier
 """
 
@@ -23,6 +24,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from billing_assets.columns import DECIMAL
+from billing_assets.money import ONE, decimal, zero
+from billing_assets.rating.formulas import charges
 
 if TYPE_CHECKING:
     from billing_assets.catalog.frames import CatalogFrames
@@ -39,6 +42,7 @@ BAND = (
     "leads",
     "package_size",
     "free",
+    "expression",
 )
 """`whole_period`: only the band that holds the period's quantity counts, and it prices all of it (VOLUME). `leads`: the
 band that shows a line at zero. `free`: what the axis leaves out, in its own unit. `is_fee`: sorted after its tier."""
@@ -46,12 +50,13 @@ band that shows a line at zero. `free`: what the axis leaves out, in its own uni
 
 def bands(frames: CatalogFrames) -> pl.LazyFrame:
     """Grain (price, band): every price of the catalog, of every rate type, with the columns of BAND."""
+    prices = charges(frames.prices, frames.expressions, {"charge_of_nothing": zero()})
     tiers = frames.price_tiers.join(frames.prices.select("price_id", "rate_type"), on="price_id")
     parts = [
         part
         for rate_type, build in RATE_TYPES.items()
         for part in build(
-            frames.prices.filter(pl.col("rate_type") == rate_type),
+            prices.filter(pl.col("rate_type") == rate_type),
             tiers.filter(pl.col("rate_type") == rate_type),
         )
     ]
@@ -96,6 +101,15 @@ def percentage(prices: pl.LazyFrame, tiers: pl.LazyFrame) -> list[pl.LazyFrame]:
     ]
 
 
+def custom(prices: pl.LazyFrame, tiers: pl.LazyFrame) -> list[pl.LazyFrame]:
+    """The movement of the expression; what it gives for nothing is due once, like the fee of a first tier."""
+    constant = pl.col("charge_of_nothing")
+    return [
+        _band(prices.with_columns(price=decimal(ONE)), "charge", leads=pl.lit(True)),
+        _band(prices.filter(constant != zero()).with_columns(price=constant), "opening", is_fee=True),
+    ]
+
+
 RateType = Callable[[pl.LazyFrame, pl.LazyFrame], list[pl.LazyFrame]]
 
 RATE_TYPES: Mapping[str, RateType] = {
@@ -105,6 +119,7 @@ RATE_TYPES: Mapping[str, RateType] = {
     "VOLUME": volume,
     "PACKAGE": package,
     "PERCENTAGE": percentage,
+    "CUSTOM": custom,
 }
 
 
@@ -134,4 +149,5 @@ def _band(
         leads=pl.lit(False) if leads is None else leads,
         package_size=given("size", DECIMAL),
         free=given("free", DECIMAL),
+        expression=given("expression", pl.String()),
     )

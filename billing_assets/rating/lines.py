@@ -16,6 +16,7 @@ from billing_assets.rating.axes import (
     unit_price,
 )
 from billing_assets.rating.bands import bands
+from billing_assets.rating.formulas import charges
 from billing_assets.rating.overrides import multiplier_ranges
 
 if TYPE_CHECKING:
@@ -67,12 +68,14 @@ def rate(quantified: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
     its own with quantity 1, or -1 where it is given back (docs/semantics.md, Flat fees, Zero lines).
     """
     rated = quantified.filter(pl.col("segment_status") == "rated", pl.col("has_line"))
+    start, end = pl.col("running_start"), pl.col("running_end")
     stands = pl.col("leads") & pl.col("range_lower").is_null() & (moved_at_all() == zero())
     return (
         rated.join(bands(frames), on="price_id")
         .filter(~pl.col("whole_period") | holds_period_quantity())
         .join(multiplier_ranges(frames), on="override_id", how="left")
         .filter(in_range())
+        .pipe(charges, frames.expressions, {"charge_start": start, "charge_end": end})
         .with_columns(line_quantity=line_quantity(), unit_price=unit_price(), stands=stands)
         .filter((pl.col("line_quantity") != zero()) | pl.col("stands"))
         .pipe(describe, frames.products)

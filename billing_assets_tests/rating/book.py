@@ -34,6 +34,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "prices": {
         "price_id": TEXT, "rate_type": TEXT, "price": DECIMAL, "package_size": DECIMAL, "free_units": DECIMAL,
         "fixed_fee": DECIMAL, "free_events": COUNT, "free_amount": DECIMAL, "minimum": DECIMAL, "maximum": DECIMAL,
+        "expression": TEXT,
     },
     "price_tiers": {
         "price_id": TEXT, "tier_level": COUNT, "tier_lower": DECIMAL, "tier_upper": DECIMAL, "price": DECIMAL,
@@ -145,7 +146,8 @@ class Book:
         return self
 
     def price(self, price_id: str, rate_type: str, price: Any = None, tiers: Any = (), **terms: Any) -> None:
-        numbers = {name: value if name == "free_events" else exact(value) for name, value in terms.items()}
+        plain = ("free_events", "expression")
+        numbers = {name: value if name in plain else exact(value) for name, value in terms.items()}
         self.add("prices", price_id=price_id, rate_type=rate_type, price=exact(price), **numbers)
         for tier in tiers_of(list(tiers)):
             self.add(
@@ -192,8 +194,10 @@ class Book:
         return self
 
     def frames(self) -> Any:
+        texts = {row["expression"] for row in self.rows["prices"] if row["expression"] is not None}
         return SimpleNamespace(
-            **{name: pl.LazyFrame(self.rows[name], schema=schema) for name, schema in SCHEMAS.items()}
+            **{name: pl.LazyFrame(self.rows[name], schema=schema) for name, schema in SCHEMAS.items()},
+            expressions=tuple(sorted(texts)),
         )
 
     def periods(self) -> pl.LazyFrame:

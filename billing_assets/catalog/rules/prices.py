@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import assert_never
 
 from billing_assets.catalog.book import group_text
+from billing_assets.catalog.expressions import ExpressionError, parse_expression
 from billing_assets.catalog.names import Names
 from billing_assets.catalog.naming import listed, suggestion
 from billing_assets.catalog.overrides import OverrideTier
@@ -40,10 +41,20 @@ def price_is_sound(price: Price | Rate, path: FieldPath) -> Iterator[Finding]:
     match price:
         case TieredPrice() | VolumePrice() | TieredPercentagePrice():
             yield from tiers_are_sized(price.tiers, (*path, "tiers"))
-        case FlatPrice() | PackagePrice() | PercentagePrice() | CustomPrice():
+        case CustomPrice():
+            yield from expression_is_sound(price.expression, (*path, "expression"))
+        case FlatPrice() | PackagePrice() | PercentagePrice():
             pass
         case _:
             assert_never(price)
+
+
+def expression_is_sound(text: str, path: FieldPath) -> Iterator[Finding]:
+    """Only the grammar of `expressions` is computed; whatever else is written is a problem here, not in a run."""
+    try:
+        parse_expression(text)
+    except ExpressionError as error:
+        yield path, str(error)
 
 
 def tiers_are_sized(tiers: Sequence[PriceTier | OverrideTier], path: FieldPath) -> Iterator[Finding]:
