@@ -61,6 +61,25 @@ def to_minor_unit(amount: pl.Expr, digits: pl.Expr) -> pl.Expr:
     return rounded
 
 
+def proportion(part: pl.Expr, whole: pl.Expr, of: pl.Expr) -> pl.Expr:
+    """`part x of / whole`, rounded once, half to even, at the 12th place; 0 < part <= whole, 0 <= of; else null.
+
+    A product that is rounded before it is divided is rounded twice. So a first quotient is corrected by its exact
+    remainder in units of 1e-24: the two products wrap, but their difference is small and therefore right. Fails, as
+    every product does, where `part x of` does not fit; where `of` is the whole there is no product.
+    """
+    divisor = pl.when((whole > zero()) & (whole != of)).then(whole)
+    estimate = part * pl.when(whole != of).then(of) / divisor
+    parts, wholes, ofs, estimated = (value.to_physical() for value in (part, divisor, of, estimate))
+    remainder = parts * ofs - estimated * wholes
+    steps = remainder // wholes
+    rest = remainder - steps * wholes
+    twice = rest + rest
+    raised = (twice > wholes) | ((twice == wholes) & ((estimated + steps) % 2 != 0))
+    rounded = estimate + (steps + raised.cast(pl.Int128)).cast(DECIMAL) * decimal("0.000000000001")
+    return pl.when(whole == of).then(part).otherwise(rounded)
+
+
 def share(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
     """`numerator / denominator`, null for a zero denominator (a decimal division by zero fails the whole query)."""
     return numerator / pl.when(denominator != zero()).then(denominator)

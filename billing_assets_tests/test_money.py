@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from billing_assets.columns import DECIMAL
-from billing_assets.money import share, symmetric_round, to_minor_unit
+from billing_assets.money import proportion, share, symmetric_round, to_minor_unit
 
 
 def evaluate(expression: pl.Expr, **columns: object) -> object:
@@ -56,3 +59,22 @@ def test_overflow_is_an_error_never_a_wrap() -> None:
     huge = pl.LazyFrame({"x": [Decimal(10) ** 25 * 9] * 20}, schema={"x": DECIMAL})
     with pytest.raises(pl.exceptions.ComputeError):
         huge.group_by(pl.lit(1)).agg(pl.col("x").sum()).collect()
+
+
+ULPS = st.one_of(st.integers(1, 60), st.integers(1, 10**15), st.integers(1, 10**25))
+
+
+@given(st.lists(st.tuples(ULPS, ULPS, st.integers(0, 9 * 10**24)), min_size=1, max_size=50))
+def test_a_proportion_rounds_once_half_to_even(drawn: list[tuple[int, int, int]]) -> None:
+    rows = [(min(part, whole), whole, of) for part, whole, of in drawn]
+    frame = pl.LazyFrame(
+        [[Decimal(ulps).scaleb(-12) for ulps in row] for row in rows],
+        schema={"part": DECIMAL, "whole": DECIMAL, "of": DECIMAL}, orient="row",
+    )  # fmt: skip
+    found = frame.select(proportion(pl.col("part"), pl.col("whole"), pl.col("of"))).collect().to_series().to_list()
+    assert found == [Decimal(round(Fraction(part * of, whole))).scaleb(-12) for part, whole, of in rows]
+
+
+def test_a_proportion_of_the_whole_itself_is_the_part_at_any_size() -> None:
+    huge = Decimal(10) ** 25
+    assert evaluate(proportion(pl.col("a"), pl.col("b"), pl.col("b")), a=huge - 1, b=huge) == huge - 1

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from billing_assets.rating.grain import SITUATION
-from billing_assets.rating.group_values import is_part_of
+from billing_assets.group_values import is_part_of
 from billing_assets.rating.overrides import standings
 
 if TYPE_CHECKING:

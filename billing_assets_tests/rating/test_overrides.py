@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from billing_assets.rating.group_values import is_part_of
+from billing_assets.group_values import is_part_of
 from billing_assets_tests.rating.book import Book, bill, day, january, used
 
 HALF = {"rate_type": "FLAT", "price": "0.5"}
