@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from billing_assets.catalog.override_frames import override_frames
 from billing_assets.catalog.price_frames import RATES, expressions, price_frames, rate_rows
 from billing_assets.catalog.products import Product, UsageProduct
 from billing_assets.catalog.tables import FLAG, TEXT, TEXTS, WHOLE, Schema, table
+from billing_assets.catalog.versions import versions
 from billing_assets.columns import DECIMAL, TIMESTAMP
 
 FREQUENCY_MONTHS = {"WEEKLY": 0, "MONTHLY": 1, "QUARTERLY": 3, "SEMI_ANNUAL": 6, "ANNUAL": 12}
@@ -41,6 +42,19 @@ PRODUCTS: Schema = {
     "rounding_unit": DECIMAL,
     "tax_code": TEXT,
 }
+PRODUCT_VERSIONS: Schema = {
+    **PRODUCTS,
+    "product_version": WHOLE,
+    "taking": WHOLE,
+    "starting_at": TIMESTAMP,
+    "ending_before": TIMESTAMP,
+    "has_updates": FLAG,
+    "pricing_names": TEXT,
+    "presentation_names": TEXT,
+}
+"""The product as it is in [starting_at, ending_before), null: open. `taking` is as in `versions.ProductVersion`;
+`pricing_names`, `presentation_names` are the keys as canonical JSON has them: `"model","region"`."""
+
 CONTRACTS: Schema = {
     "contract_id": TEXT,
     "contract_position": WHOLE,
@@ -80,7 +94,9 @@ class CatalogFrames:
     customer_aliases: pl.LazyFrame
     """One row per name under which events arrive: ids and ingest aliases."""
     products: pl.LazyFrame
-    """One row per product."""
+    """One row per product, as it was first written."""
+    product_versions: pl.LazyFrame
+    """One row per (product, span between two of its updates): the product as it then is."""
     contracts: pl.LazyFrame
     """One row per contract, its alias resolved and its period anchor worked out."""
     contract_products: pl.LazyFrame
@@ -114,6 +130,7 @@ def resolve(catalog: Catalog) -> CatalogFrames:
         customers=table(CUSTOMERS, map(_customer, range(len(catalog.customers)), catalog.customers)),
         customer_aliases=table(CUSTOMER_ALIASES, customer_references(catalog)),
         products=table(PRODUCTS, map(product_row, catalog.products)),
+        product_versions=table(PRODUCT_VERSIONS, product_version_rows(catalog.products)),
         contracts=table(CONTRACTS, _contracts(catalog, names)),
         contract_products=contract_products,
         usage_filters=table(USAGE_FILTERS, _filters(catalog)),
@@ -190,6 +207,22 @@ def product_row(product: Product) -> tuple[Any, ...]:
         f"1e{-rounding.decimal_places}" if rounding else None,
         product.tax_code,
     )
+
+
+def product_version_rows(products: Iterable[Product]) -> Iterator[tuple[Any, ...]]:
+    """Rows of PRODUCT_VERSIONS."""
+    for product in products:
+        found = versions(product)
+        for each in found:
+            span = each.starting_at, each.ending_before
+            row = product_row(each.product)
+            names = (_names(row[list(PRODUCTS).index(keys)]) for keys in ("pricing_keys", "presentation_keys"))
+            yield *row, each.number, each.taking, *span, len(found) > 1, *names
+
+
+def _names(keys: list[str]) -> str:
+    """Keys as they stand in canonical JSON: `"model","region"`."""
+    return ",".join(compact_json(key) for key in keys)
 
 
 def _contracts(catalog: Catalog, names: Names) -> Iterator[tuple[Any, ...]]:

@@ -15,6 +15,7 @@ from billing_assets.catalog.overrides import OverwriteOverride
 from billing_assets.catalog.products import Product, UsageProduct
 from billing_assets.catalog.rates import Alias, PricingUnit, Rate, RateCard
 from billing_assets.catalog.settings import Settings
+from billing_assets.catalog.versions import versions
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,4 @@ def overwritten(contract: Contract) -> Iterable[str]:
 
 
 def _tags_ever(product: Product) -> Iterable[str]:
-    yield from product.tags
-    if isinstance(product, UsageProduct):
-        for update in product.updates:
-            yield from update.tags or ()
+    return (tag for version in versions(product) for tag in version.product.tags)

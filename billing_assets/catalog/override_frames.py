@@ -22,6 +22,7 @@ from billing_assets.catalog.overrides import (
 from billing_assets.catalog.price_frames import bounds, override_id
 from billing_assets.catalog.products import UsageProduct
 from billing_assets.catalog.tables import FLAG, TEXT, WHOLE, Schema, table
+from billing_assets.catalog.versions import versions
 from billing_assets.columns import DECIMAL, NO_GROUP, TIMESTAMP
 
 OVERRIDES: Schema = {
@@ -50,8 +51,17 @@ _USES: Schema = {
     "pricing_group_values": TEXT,
     "presentation_group_values": TEXT,
 }
-_REACHES: Schema = {"selector": WHOLE, "product_id": TEXT}
-TARGET_COLUMNS = ("override_id", "contract_id", "product_id", "pricing_group_values", "presentation_group_values")
+_REACHES: Schema = {
+    "selector": WHOLE,
+    "product_id": TEXT,
+    "reached_from": TIMESTAMP,
+    "reached_until": TIMESTAMP,
+}
+TARGET_COLUMNS = (
+    *("override_id", "contract_id", "product_id", "pricing_group_values", "presentation_group_values"),
+    *("reached_from", "reached_until"),
+)
+"""`reached_from`, `reached_until`: the span of the product's version that the override selects; null is open."""
 
 
 class Selector(NamedTuple):
@@ -131,7 +141,11 @@ def _targets(catalog: Catalog, placed: list[Placed], contract_products: pl.LazyF
     ]
     usage = [product for product in catalog.products if isinstance(product, UsageProduct)]
     reaches = (
-        (number, product.id) for selector, number in numbers.items() for product in usage if selector.reaches(product)
+        (number, product.id, version.starting_at, version.ending_before)
+        for product in usage
+        for version in versions(product)
+        for selector, number in numbers.items()
+        if isinstance(version.product, UsageProduct) and selector.reaches(version.product)
     )
     return (
         table(_USES, uses)

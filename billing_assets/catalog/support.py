@@ -37,7 +37,6 @@ GAPS: tuple[Gap, ...] = (
     ),
     _gap("products", "type", "a COMPOSITE product", "COMPOSITE"),
     _gap("products", "type", "a SUBSCRIPTION product", "SUBSCRIPTION"),
-    _gap("products", "updates", "a change of a product in time"),
     _gap("rate_cards", "pricing_unit_conversions", "a custom pricing unit"),
     _gap("rate_cards", "rates[].pricing_unit", "a price in a custom pricing unit"),
     _gap("rate_cards", "rates[].commit_rate", "a commit_rate"),

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from billing_assets.catalog.metrics import BillableMetric
-from billing_assets.catalog.products import Product, UsageProduct
+from billing_assets.catalog.products import Product
+from billing_assets.catalog.versions import usage_versions, versions
 from billing_assets.columns import TIMESTAMP
 from billing_assets.metering.events import TEXT
 from billing_assets.metering.grain import (
@@ -23,6 +24,7 @@ from billing_assets.metering.grain import (
     NO_PRODUCT,
     PRODUCTS,
     SETTLED,
+    SLICE_OF_METRIC,
     UNMATCHED,
 )
 from billing_assets.metering.measures import (
@@ -50,7 +52,8 @@ class Attribution:
     candidates: grain (slice, metric, contract, product); `code` is the disposition so far, BILLED where it depends on
     the price. is_first: the first product of its slice, metric and contract; is_sole: the only candidate of its slice
     and metric; is_excluded: refused by a usage filter.
-    usage: of these the ones that a product of a billed period takes, with GROUP.
+    usage: of these the ones that a product of a billed period takes, with GROUP; and where a product takes another
+    metric, or by other keys, for a part of the period, the slices of the other part as well: is_current is false there.
     values: grain (measure, reference, group values, window, value), the distinct values of the same windows.
     """
 
@@ -66,6 +69,11 @@ class Terms:
     metrics: Sequence[BillableMetric]
     products: Sequence[Product]
     has_filters: bool
+
+    @property
+    def has_swaps(self) -> bool:
+        """Whether any product changes what usage it takes: its metric or its keys."""
+        return any(versions(product)[-1].taking for product in self.products)
 
 
 def attribute(
@@ -88,30 +96,28 @@ def attribute(
     hours, marks = hold(hours_of_cut_days(frames, periods)), hold(watermarks(periods))
     merged = hold(slices(states.filter(begun), measures, hours, marks))
     placed = hold(placements(merged.select(WINDOW).unique(), frames, periods))
-    candidates = hold(
-        pl.concat([_candidates(merged, placed, terms, frames), _unmatched(merged, measures)], how="diagonal")
-    )
+    possible = hold(_candidates(merged, placed, terms, frames))
+    candidates = hold(pl.concat([possible.filter("is_current"), _unmatched(merged, measures)], how="diagonal"))
     groups = group_map(merged.select("measure_id", "group_values").unique(), terms)
-    usage = candidates.filter(pl.col("code") == CODE[BILLED]).join(
-        groups, on=["measure_id", "signature", "group_values"]
-    )
+    taken = possible if terms.has_swaps else candidates
+    usage = taken.filter(pl.col("code") == CODE[BILLED]).join(groups, on=["measure_id", "signature", "group_values"])
     return Attribution(candidates, usage, value_slices(values.filter(begun), hours))
 
 
 def usage_groups(usage: pl.LazyFrame) -> pl.LazyFrame:
     """The groups that saw an event in their period. Grain GROUP."""
-    return usage.select(GROUP).unique()
+    return usage.filter("is_current").select(GROUP).unique()
 
 
 def _candidates(merged: pl.LazyFrame, placed: pl.LazyFrame, terms: Terms, frames: CatalogFrames) -> pl.LazyFrame:
-    """Slices by metric, contract and product, with `code`."""
+    """Slices by metric, contract and product, with `code` and is_current: the product takes the metric's usage then."""
     # A COUNT may read the states of a number: what is an exception there is an event like any other for it.
     exceptions = pl.when(pl.col("aggregation_type") != "COUNT").then("exception_count").otherwise(0)
     rows = (
         merged.join(metric_frame(terms.metrics), on="measure_id")
         .with_columns(exception_count=exceptions)
         .join(placed, on=[*WINDOW])
-        .join(_takers(frames), on=["contract_id", "billable_metric_id"], how="left")
+        .pipe(_taken, _takers(frames), has_swaps=terms.has_swaps)
     )
     if terms.has_filters:
         rows = rows.pipe(_excluded, terms.metrics)
@@ -125,16 +131,50 @@ def _candidates(merged: pl.LazyFrame, placed: pl.LazyFrame, terms: Terms, frames
     ).drop("filter_key", "filter_values", "place", "contracts_of_window", "contract_position", "product_position")
 
 
-def _takers(frames: CatalogFrames) -> pl.LazyFrame:
-    """Grain (contract, product): the metric that the product takes, and whether it is the first or the sole one."""
-    products = (
-        frames.products.sort("product_id")
-        .with_row_index("product_position")
-        .filter(pl.col("billable_metric_id").is_not_null())
-        .select(
-            *("product_id", "billable_metric_id", pl.col("product_position").cast(pl.Int64)),
-            signature=_signature(pl.col("pricing_keys"), pl.col("presentation_keys")),
+def _taken(rows: pl.LazyFrame, takers: pl.LazyFrame, *, has_swaps: bool) -> pl.LazyFrame:
+    """`rows` by the products that take them, with `is_current`; one row without a product where none does."""
+    by_metric = ["contract_id", "billable_metric_id"]
+    if not has_swaps:
+        found = rows.join(takers, on=by_metric, how="left")
+        return found.with_columns(is_current=pl.lit(value=True)).drop("taken_from", "taken_until")
+    at, slice_of_contract = pl.col("window_start"), [*SLICE_OF_METRIC, "contract_id"]
+    until, since = pl.col("taken_until"), pl.col("taken_from")
+    met = rows.join(takers, on=by_metric).filter(
+        pl.col("period_start").is_null()
+        | ((since.is_null() | (since < pl.col("period_end"))) & (until.is_null() | (until > pl.col("period_start"))))
+    )
+    in_force = (since.is_null() | (since <= at)) & (until.is_null() | (at < until))
+    now, then = met.filter(in_force), met.filter(~in_force)
+    first = pl.col("product_position") == pl.col("product_position").min().over(slice_of_contract)
+    untaken = rows.join(now.select(slice_of_contract).unique(), on=slice_of_contract, how="anti")
+    parts = [
+        now.with_columns(is_first=first, is_current=pl.lit(value=True)),
+        then.with_columns(is_current=pl.lit(value=False)),
+        untaken.with_columns(is_current=pl.lit(value=True)),
+    ]
+    return pl.concat(parts, how="diagonal").drop("taken_from", "taken_until")
+
+
+def takings(versions: pl.LazyFrame) -> pl.LazyFrame:
+    """Grain (product, run of versions that take the same usage): its metric and keys, taken_from, taken_until."""
+    return (
+        versions.filter(pl.col("billable_metric_id").is_not_null())
+        .sort("product_id", "product_version")
+        .group_by("product_id", "taking")
+        .agg(
+            pl.col("billable_metric_id").first(),
+            signature=_signature(pl.col("pricing_keys").first(), pl.col("presentation_keys").first()),
+            taken_from=pl.col("starting_at").first(),
+            taken_until=pl.col("ending_before").last(),
         )
+    )
+
+
+def _takers(frames: CatalogFrames) -> pl.LazyFrame:
+    """Grain (contract, taking of a product): its metric, and whether the product is the first or the sole one."""
+    positions = frames.products.sort("product_id").with_row_index("product_position")
+    products = positions.select("product_id", pl.col("product_position").cast(pl.Int64)).join(
+        takings(frames.product_versions), on="product_id"
     )
     position, metric = pl.col("product_position"), ("contract_id", "billable_metric_id")
     return frames.contract_products.join(products, on="product_id").with_columns(
@@ -170,6 +210,7 @@ def _unmatched(merged: pl.LazyFrame, measures: Sequence[Measure]) -> pl.LazyFram
         code=pl.lit(CODE[UNMATCHED], dtype=pl.Int8),
         preference=pl.lit(0, dtype=pl.Int64),
         is_sole=pl.lit(value=True),
+        is_current=pl.lit(value=True),
         billable_metric_id=pl.lit(None, dtype=pl.String),
     )
 
@@ -218,8 +259,9 @@ def group_map(combinations: pl.LazyFrame, terms: Terms) -> pl.LazyFrame:
             tuple(sorted(each.pricing_group_key)),
             tuple(sorted(each.presentation_group_key)),
         )
-        for each in terms.products
-        if isinstance(each, UsageProduct) and each.billable_metric_id in by_id
+        for product in terms.products
+        for each in usage_versions(product)
+        if each.billable_metric_id in by_id
     }
     parts = [_mapped(combinations, *each) for each in sorted(wanted, key=repr)]
     columns = ("measure_id", "signature", "group_values", "pricing_group_values", "presentation_group_values")

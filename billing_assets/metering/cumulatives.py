@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from billing_assets.catalog.metrics import BillableMetric
 from billing_assets.columns import DECIMAL
+from billing_assets.metering.attribution import Terms, takings
 from billing_assets.metering.grain import GROUP
 from billing_assets.metering.measures import STATISTICS, event_metrics, metric_frame
 from billing_assets.metering.slices import merged
@@ -18,34 +18,73 @@ VALUE_WINDOW = ("measure_id", "customer_ref", "group_values", "window_start")
 
 
 def cumulatives(
-    usage: pl.LazyFrame,
-    values: pl.LazyFrame,
-    segments: pl.LazyFrame,
-    metrics: Sequence[BillableMetric],
-    products: pl.LazyFrame,
+    usage: pl.LazyFrame, values: pl.LazyFrame, segments: pl.LazyFrame, terms: Terms, versions: pl.LazyFrame
 ) -> pl.LazyFrame:
     """`segments` with `raw_cumulative`, `event_count` and `exception_count`. Grain (group, segment), as it came.
 
     raw_cumulative is the metric's value from the period's start to the segment's end, before conversion; 0 of nothing.
     event_count counts the segment's own events with a usable value, exception_count those without. A group has every
-    segment of its period, those without usage too.
+    segment of its period, those without usage too. Where the product changes what it takes, see `_through_swaps`.
     """
+    metrics = terms.metrics
     kinds: set[str] = {metric.aggregation_type for metric in event_metrics(metrics)}
     spans = segments.select(*SEGMENT, "segment_end")
-    found = usage.join(spans, on=GROUP).filter(_inside()).group_by(SEGMENT).agg(of_events(kinds))
-    aggregation = products.join(metric_frame(metrics), on="billable_metric_id").select("product_id", "aggregation_type")
-    rows = segments.join(found, on=SEGMENT, how="left").join(aggregation, on="product_id", how="left")
-    if "UNIQUE" in kinds:
-        rows = rows.join(_new_values(usage, values, spans), on=SEGMENT, how="left")
-    return rows.with_columns(pl.col("event_count", "exception_count").fill_null(0)).select(
-        *segments.collect_schema().names(), to_date(kinds).alias("raw_cumulative"), "event_count", "exception_count"
+    own = [pl.when("is_current").then(_usable()).sum(), pl.when("is_current").then("exception_count").sum()]
+    found = (
+        usage.join(spans, on=GROUP)
+        .filter(_inside())
+        .group_by(*SEGMENT, "taking")
+        .agg(*of_events(kinds), own_events=own[0], own_exceptions=own[1])
     )
+    of_product = takings(versions).join(metric_frame(metrics), on="billable_metric_id")
+    rows = segments.join(of_product.select("product_id", "taking", "aggregation_type"), on="product_id").join(
+        found, on=[*SEGMENT, "taking"], how="left"
+    )
+    if "UNIQUE" in kinds:
+        rows = rows.join(_new_values(usage, values, spans), on=[*SEGMENT, "taking"], how="left")
+    valued = rows.with_columns(
+        event_count=pl.col("own_events").fill_null(0),
+        exception_count=pl.col("own_exceptions").fill_null(0),
+        raw_cumulative=to_date(kinds, (*GROUP, "taking")),
+    )
+    columns = segments.collect_schema().names()
+    if terms.has_swaps:
+        valued = valued.pipe(_through_swaps, columns, versions)
+    return valued.select(*columns, "raw_cumulative", "event_count", "exception_count")
+
+
+def _through_swaps(valued: pl.LazyFrame, columns: Sequence[str], versions: pl.LazyFrame) -> pl.LazyFrame:
+    """Grain segment, of rows (segment, taking): each segment adds the increment of what its own version takes.
+
+    So after a swap from A to B at s the cumulative is B(start to t) + A(start to s) - B(start to s), on raw values per
+    group (docs/semantics.md, Changes of a product).
+    """
+    before = pl.col("raw_cumulative").shift(1).over(*GROUP, "taking", order_by="segment_start").fill_null(zero())
+    taken_then = versions.select("product_id", "product_version", taking_then="taking")
+    is_own = (pl.col("taking") == pl.col("taking_then")).fill_null(value=False)
+    moved = (
+        valued.with_columns(increment=pl.col("raw_cumulative") - before)
+        .join(taken_then, on=["product_id", "product_version"], how="left")
+        .group_by(SEGMENT)
+        .agg(
+            pl.col(name for name in columns if name not in SEGMENT).first(),
+            pl.col("event_count", "exception_count").sum(),
+            increment=pl.when(is_own).then("increment").otherwise(zero()).sum(),
+        )
+    )
+    return moved.with_columns(raw_cumulative=pl.col("increment").cum_sum().over(*GROUP, order_by="segment_start"))
+
+
+def _usable() -> pl.Expr:
+    return pl.col("event_count") - pl.col("exception_count")
 
 
 def of_events(kinds: set[str]) -> list[pl.Expr]:
     """Aggregates of slices: events with a usable value, exceptions, and the statistics that `kinds` need."""
-    usable = (pl.col("event_count") - pl.col("exception_count")).sum().alias("event_count")
-    return [usable, *merged(sorted({STATISTICS[kind] for kind in kinds & STATISTICS.keys()}))[1:]]
+    return [
+        _usable().sum().alias("event_count"),
+        *merged(sorted({STATISTICS[kind] for kind in kinds & STATISTICS.keys()}))[1:],
+    ]
 
 
 def to_date(kinds: set[str], keys: Sequence[str] = GROUP, order: str = "segment_start") -> pl.Expr:
@@ -79,8 +118,9 @@ def _inside() -> pl.Expr:
 
 
 def _new_values(usage: pl.LazyFrame, values: pl.LazyFrame, spans: pl.LazyFrame) -> pl.LazyFrame:
-    """Grain (group, segment): new_values, the values that the period first saw inside the segment."""
-    takers = usage.filter(pl.col("aggregation_type") == "UNIQUE").select(*VALUE_WINDOW, *GROUP).unique()
-    first_seen = values.join(takers, on=VALUE_WINDOW).group_by(*GROUP, "value").agg(pl.col("window_start").min())
+    """Grain (group, segment, taking): new_values, the values that the period first saw inside the segment."""
+    taken = (*GROUP, "taking")
+    takers = usage.filter(pl.col("aggregation_type") == "UNIQUE").select(*VALUE_WINDOW, *taken).unique()
+    first_seen = values.join(takers, on=VALUE_WINDOW).group_by(*taken, "value").agg(pl.col("window_start").min())
     found = first_seen.join(spans, on=GROUP).filter(_inside())
-    return found.group_by(SEGMENT).agg(new_values=pl.len().cast(pl.Int64))
+    return found.group_by(*SEGMENT, "taking").agg(new_values=pl.len().cast(pl.Int64))

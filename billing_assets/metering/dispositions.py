@@ -66,7 +66,8 @@ def _priced(usage: pl.LazyFrame, quantified: pl.LazyFrame) -> pl.LazyFrame:
     spans = quantified.select(*GROUP, "segment_start", "segment_end", "segment_status", reason="unrated_reason")
     at, status = pl.col("window_start"), pl.col("segment_status")
     return (
-        usage.join(spans, on=GROUP)
+        usage.filter("is_current")
+        .join(spans, on=GROUP)
         .filter(at >= pl.col("segment_start"), at < pl.col("segment_end"))
         .with_columns(
             code=status.replace_strict(STATUS_CODES, return_dtype=pl.Int8),

@@ -97,7 +97,7 @@ def _ended(rows: pl.LazyFrame, hours: pl.LazyFrame) -> pl.LazyFrame:
 
 def hours_of_cut_days(frames: CatalogFrames, periods: pl.LazyFrame) -> pl.LazyFrame:
     """Grain hour, of the days inside which a term begins or ends: window_start and window_end of the hour."""
-    dated = (frames.contracts, frames.usage_filters, frames.rates, frames.overrides)
+    dated = (frames.contracts, frames.usage_filters, frames.rates, frames.overrides, frames.product_versions)
     bounds = [frame.select(at=name) for frame in dated for name in ("starting_at", "ending_before")]
     bounds += [periods.select(at=name) for name in ("period_start", "period_end")]
     inner = pl.concat(bounds).filter(pl.col("at") != pl.col("at").dt.truncate("1d"))

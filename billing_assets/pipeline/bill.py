@@ -74,7 +74,9 @@ def bill(given: Inputs, hold: Hold) -> Bill:
 
     groups = hold(pl.concat([metering.usage_groups(attributed.usage), rating.standing_groups(billed, frames)]).unique())
     segments = hold(rating.segments(groups, billed, frames))
-    cumulatives = metering.cumulatives(attributed.usage, attributed.values, segments, metrics, frames.products)
+    cumulatives = metering.cumulatives(
+        attributed.usage, attributed.values, segments, terms_of(given.catalog), frames.product_versions
+    )
     quantified = hold(rating.quantify(hold(cumulatives), frames))
     limits = hold(rating.limits(groups, billed, frames))
     lines = hold(rating.adjust(hold(rating.rate(quantified, frames)), limits, frames))
@@ -101,10 +103,14 @@ def bill(given: Inputs, hold: Hold) -> Bill:
 
 def attribution(given: Inputs, hold: Hold) -> metering.Attribution:
     """Whose usage it is, held."""
-    filtered = any(contract.usage_filter for contract in given.catalog.contracts)
-    terms = Terms(given.catalog.billable_metrics, given.catalog.products, filtered)
+    terms = terms_of(given.catalog)
     found = metering.attribute(given.states, given.values, terms, given.frames, given.periods, given.now, hold)
     return metering.Attribution(found.candidates, hold(found.usage), hold(found.values))
+
+
+def terms_of(catalog: Catalog) -> Terms:
+    filtered = any(contract.usage_filter for contract in catalog.contracts)
+    return Terms(catalog.billable_metrics, catalog.products, filtered)
 
 
 def hold_policy(catalog: Catalog) -> HoldPolicy:

@@ -11,6 +11,7 @@ from billing_assets.money import ONE, decimal, or_zero, zero
 from billing_assets.rating.grain import FAMILY
 from billing_assets.rating.lines import as_rated_lines
 from billing_assets.rating.order import ORDER_OF_CHARGES
+from billing_assets.rating.versions import at_the_end
 
 if TYPE_CHECKING:
     from billing_assets.catalog.frames import CatalogFrames
@@ -54,7 +55,7 @@ def adjust(lines: pl.LazyFrame, limits: pl.LazyFrame, frames: CatalogFrames) -> 
         charged = charged.with_columns(ADJUSTMENTS[step]().alias(step + "_adjustment")).with_columns(
             charge=pl.col("charge") + or_zero(step + "_adjustment")
         )
-    return pl.concat([lines, *(adjustment_lines(charged, step, frames.products) for step in steps)])
+    return pl.concat([lines, *(adjustment_lines(charged, step, frames.product_versions) for step in steps)])
 
 
 def family_charges(lines: pl.LazyFrame, limits: pl.LazyFrame) -> pl.LazyFrame:
@@ -67,14 +68,14 @@ def family_charges(lines: pl.LazyFrame, limits: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def adjustment_lines(charged: pl.LazyFrame, step: str, products: pl.LazyFrame) -> pl.LazyFrame:
+def adjustment_lines(charged: pl.LazyFrame, step: str, versions: pl.LazyFrame) -> pl.LazyFrame:
     """One line per family that `step` adjusts: quantity 1, dated over the period, without presentation values."""
     line_type = step + "_adjustment"
-    described = products.select("product_id", "product_type", "name", "tags", "billable_metric_id")
+    terms = ("product_type", "name", "tags", "billable_metric_id", "starting_at", "ending_before")
     amount = pl.col(line_type)
     return (
         charged.filter(amount.is_not_null())
-        .join(described, on="product_id")
+        .pipe(at_the_end, versions.select("product_id", *terms))
         .with_columns(
             line_type=pl.lit(line_type),
             is_fee=pl.lit(False),

@@ -10,7 +10,7 @@ from billing_assets.columns import NO_GROUP
 from billing_assets.money import or_zero
 from billing_assets.periods import hours_between
 from billing_assets.rating.grain import FAMILY
-from billing_assets.rating.segments import segments
+from billing_assets.rating.segments import spans
 
 if TYPE_CHECKING:
     from billing_assets.catalog.frames import CatalogFrames
@@ -31,7 +31,7 @@ def limits(groups: pl.LazyFrame, periods: pl.LazyFrame, frames: CatalogFrames) -
     return (
         families(groups, periods, frames)
         .with_columns(presentation_group_values=pl.lit(NO_GROUP))
-        .pipe(segments, periods, frames)
+        .pipe(spans, periods, frames)
         .filter(pl.col("segment_status") == "rated")
         .join(frames.prices.select("price_id", "minimum", "maximum"), on="price_id")
         .group_by(FAMILY)
@@ -48,7 +48,7 @@ def limits(groups: pl.LazyFrame, periods: pl.LazyFrame, frames: CatalogFrames) -
 def families(groups: pl.LazyFrame, periods: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
     """Families that may have a limit: those of groups with usage, and of every product without a pricing key."""
     limited = limited_products(frames)
-    unkeyed = frames.products.filter(pl.col("pricing_keys").list.len() == 0).select("product_id")
+    unkeyed = frames.product_versions.filter(pl.col("pricing_keys").list.len() == 0).select("product_id").unique()
     standing = (
         periods.select("contract_id", "period_start")
         .join(frames.contract_products, on="contract_id")

@@ -18,6 +18,7 @@ from billing_assets.rating.axes import (
 from billing_assets.rating.bands import bands
 from billing_assets.rating.formulas import charges
 from billing_assets.rating.overrides import multiplier_ranges
+from billing_assets.rating.versions import VERSION
 
 if TYPE_CHECKING:
     from billing_assets.catalog.frames import CatalogFrames
@@ -78,7 +79,7 @@ def rate(quantified: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
         .pipe(charges, frames.expressions, {"charge_start": start, "charge_end": end})
         .with_columns(line_quantity=line_quantity(), unit_price=unit_price(), stands=stands)
         .filter((pl.col("line_quantity") != zero()) | pl.col("stands"))
-        .pipe(describe, frames.products)
+        .pipe(describe, frames.product_versions)
     )
 
 
@@ -95,13 +96,13 @@ def shown_tier() -> list[pl.Expr]:
     ]
 
 
-def describe(priced: pl.LazyFrame, products: pl.LazyFrame) -> pl.LazyFrame:
-    """Priced bands as usage lines: what the product says of itself, dates, and the amount."""
-    described = products.select("product_id", "product_type", "name", "tags", "billable_metric_id", "unit")
+def describe(priced: pl.LazyFrame, versions: pl.LazyFrame) -> pl.LazyFrame:
+    """Priced bands as usage lines: what the product then says of itself, dates, and the amount."""
+    described = versions.select(*VERSION, "product_type", "name", "tags", "billable_metric_id", "unit")
     counts_units = pl.col("axis").is_in(["quantity", "excess"])
     return (
         priced.drop("quantity")
-        .join(described, on="product_id")
+        .join(described, on=VERSION)
         .with_columns(
             *shown_tier(),
             line_type=pl.lit("usage"),

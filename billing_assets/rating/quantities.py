@@ -8,14 +8,15 @@ import polars as pl
 
 from billing_assets.money import or_zero, symmetric_round, zero
 from billing_assets.rating.grain import GROUP
+from billing_assets.rating.versions import VERSION
 
 if TYPE_CHECKING:
     from billing_assets.catalog.frames import CatalogFrames
 
 
-def converted() -> pl.Expr:
+def converted(column: str = "raw_cumulative") -> pl.Expr:
     """The cumulative in the product's unit: multiplied or divided once, rounded once."""
-    raw, factor = or_zero("raw_cumulative"), pl.col("conversion_factor")
+    raw, factor = or_zero(column), pl.col("conversion_factor")
     return (
         pl.when(pl.col("conversion_operation") == "MULTIPLY")
         .then(raw * factor)
@@ -40,7 +41,7 @@ def quantify(segments: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
     The cumulative, its conversion and its rounding run over all hours; the running quantity skips hours that are not
     entitled or unrated (docs/semantics.md, Entitlement). Adds
 
-    * quantity: increment of the converted, rounded cumulative, whatever the status
+    * quantity: increment of the converted, rounded cumulative, whatever the status, by the segment's version
     * running_start, running_end: the running rated quantity; equal where the segment is not rated
     * running_events_start, running_events_end: the same of rated events
     * period_quantity: the running rated quantity at the period's end, which places VOLUME
@@ -53,34 +54,40 @@ def quantify(segments: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
     then, though it still moves the running quantity. Beyond the last tier of a TIERED table only the excess is unrated;
     the segment stays "rated" and its events billed, while the hold names the excess.
     """
-    return segments.pipe(cumulate, frames.products).pipe(increments).pipe(running).pipe(beyond_last_tier, frames)
+    return (
+        segments.pipe(cumulate, frames.product_versions).pipe(increments).pipe(running).pipe(beyond_last_tier, frames)
+    )
 
 
-def cumulate(segments: pl.LazyFrame, products: pl.LazyFrame) -> pl.LazyFrame:
-    """Adds cumulative, converted and rounded, and always_shown, whether the product has a line without events."""
+def cumulate(segments: pl.LazyFrame, versions: pl.LazyFrame) -> pl.LazyFrame:
+    """Adds the cumulative at both ends, converted and rounded, and always_shown: the product has a line without events.
+
+    Both ends by the version of the product in the segment, so that a new conversion converts only what follows it.
+    """
     units = ("conversion_factor", "conversion_operation", "rounding_method", "rounding_unit")
     keyless = (pl.col("pricing_keys").list.len() == 0) & (pl.col("presentation_keys").list.len() == 0)
+    before = pl.col("raw_cumulative").shift(1).over(*GROUP, order_by="segment_start")
     return (
-        segments.join(products.select("product_id", *units, always_shown=keyless), on="product_id")
-        .with_columns(cumulative=converted())
-        .with_columns(cumulative=rounded(pl.col("cumulative")))
-        .drop(units)
+        segments.with_columns(raw_before=before)
+        .join(versions.select(*VERSION, *units, always_shown=keyless), on=VERSION, how="left")
+        .with_columns(cumulative=converted(), cumulative_before=converted("raw_before"))
+        .with_columns(cumulative=rounded(pl.col("cumulative")), cumulative_before=rounded(pl.col("cumulative_before")))
+        .drop(*units, "raw_before")
     )
 
 
 def increments(segments: pl.LazyFrame) -> pl.LazyFrame:
     """Adds quantity, has_line, and what is rated of the quantity and of the events."""
     rated = pl.col("segment_status") == "rated"
-    before = pl.col("cumulative").shift(1).over(*GROUP, order_by="segment_start").fill_null(zero())
     shown = pl.col("always_shown") | (pl.col("event_count") > 0) | (pl.col("quantity") != zero())
     return (
-        segments.with_columns(quantity=pl.col("cumulative") - before)
+        segments.with_columns(quantity=pl.col("cumulative") - pl.col("cumulative_before"))
         .with_columns(
             has_line=rated & shown,
             rated_quantity=pl.when(rated).then("quantity").otherwise(zero()),
             rated_events=pl.when(rated).then("event_count").otherwise(0),
         )
-        .drop("always_shown")
+        .drop("always_shown", "cumulative_before")
     )
 
 

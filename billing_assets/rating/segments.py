@@ -9,18 +9,25 @@ import polars as pl
 from billing_assets.columns import NO_GROUP
 from billing_assets.rating.grain import GROUP, PERIOD, SITUATION
 from billing_assets.rating.timelines import situate, timelines
+from billing_assets.rating.versions import of_shown_keys
 
 if TYPE_CHECKING:
     from billing_assets.catalog.frames import CatalogFrames
 
 
 def segments(groups: pl.LazyFrame, periods: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
+    """`spans` of groups that usage is shown by: superseded too where the product shows it by other keys."""
+    return spans(groups, periods, frames).pipe(of_shown_keys, frames.product_versions)
+
+
+def spans(groups: pl.LazyFrame, periods: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
     """Grain (group, segment): the groups of `groups` with the hours of their period, each hour in one segment.
 
     `groups` has the columns of GROUP, one row each; `periods` one row per (contract, billing period) with PERIOD.
-    Adds PERIOD, segment_start, segment_end, segment_status ("rated", "unrated", "not_entitled"), and for rated ones
-    rate_id (null where the card has none), override_id and override_type of the winner (null: none), price_id of the
-    base price. Neighbours with another rate row or winner are two segments, even at the same price
+    Adds PERIOD, segment_start, segment_end, segment_status ("rated", "unrated", "not_entitled", "superseded"),
+    product_version (null where superseded: the product has other keys then), and for rated ones rate_id (null where the
+    card has none), override_id and override_type of the winner (null: none), price_id of the base price. Neighbours
+    with another rate row, winner or version are two segments, even at the same price
     (docs/semantics.md, Rate segments). What follows needs only that a group's segments are contiguous, so that dates of
     discounts and access segments may cut these rows further.
     """
@@ -45,6 +52,7 @@ def segments(groups: pl.LazyFrame, periods: pl.LazyFrame, frames: CatalogFrames)
             "segment_start",
             "segment_end",
             "segment_status",
+            "product_version",
             "rate_id",
             "override_id",
             "override_type",
@@ -58,9 +66,8 @@ def standing_groups(periods: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFram
 
     Columns of GROUP, with both group values empty. Minimums of other products need none: `limits` finds them.
     """
-    plain = frames.products.filter(
-        pl.col("pricing_keys").list.len() == 0, pl.col("presentation_keys").list.len() == 0
-    ).select("product_id")
+    keyless = (pl.col("pricing_keys").list.len() == 0) & (pl.col("presentation_keys").list.len() == 0)
+    plain = frames.product_versions.filter(keyless).select("product_id").unique()
     return (
         periods.select("contract_id", "period_start")
         .join(frames.contract_products, on="contract_id")

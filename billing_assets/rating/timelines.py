@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from billing_assets.rating.grain import SITUATION
 from billing_assets.group_values import is_part_of
+from billing_assets.rating.grain import SITUATION
 from billing_assets.rating.overrides import standings
+from billing_assets.rating.versions import version_claims
 
 if TYPE_CHECKING:
     from billing_assets.catalog.frames import CatalogFrames
@@ -43,18 +44,26 @@ def situate(groups: pl.LazyFrame, targets: pl.LazyFrame) -> pl.LazyFrame:
 
 def timelines(situations: pl.LazyFrame, frames: CatalogFrames, span: pl.LazyFrame) -> pl.LazyFrame:
     """Grain (situation, span of hours): starting_at, ending_before, segment_status, rate_id, override_id,
-    override_type, price_id. Complete and without overlap over `span`, one row with `since` and `until`.
+    override_type, price_id, product_version. Complete and without overlap over `span`, a row of `since` and `until`.
 
     `situations` has SITUATION and its number `situation`, which stands for it from here on. segment_status: "rated",
-    "unrated" (no price holds) or "not_entitled"; the ids are null unless it is "rated".
+    "unrated" (no price holds), "not_entitled", or "superseded" (the product has other keys then, and no version here);
+    the ids are null unless it is "rated".
     """
     parts = (
-        situations.select("situation"),
+        situations.pipe(_with_updates, frames.product_versions),
         rate_claims(situations, frames.rates),
         override_claims(situations, frames),
+        version_claims(situations, frames.product_versions),
     )
     claims = pl.concat(parts, how="diagonal").pipe(clip_claims, span).cache()
     return claims.pipe(intervals).pipe(holders, claims).pipe(resolve_prices).pipe(merge_neighbours)
+
+
+def _with_updates(situations: pl.LazyFrame, versions: pl.LazyFrame) -> pl.LazyFrame:
+    """Grain situation: has_updates, whether its product has several versions."""
+    products = versions.select("product_id", "has_updates").unique()
+    return situations.join(products, on="product_id", how="left").select("situation", "has_updates")
 
 
 def rate_claims(situations: pl.LazyFrame, rates: pl.LazyFrame) -> pl.LazyFrame:
@@ -77,6 +86,8 @@ def override_claims(situations: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyF
         override_contract_id="contract_id",
         pricing_selector="pricing_group_values",
         presentation_selector="presentation_group_values",
+        reached_from="reached_from",
+        reached_until="reached_until",
     )
     terms = standings(frames.overrides, frames.contracts).select(
         "override_id",
@@ -91,9 +102,14 @@ def override_claims(situations: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyF
     return (
         situations.join(targets, on=["override_contract_id", "product_id"])
         .filter(matches)
-        .select("situation", "override_id")
+        .select("situation", "override_id", "reached_from", "reached_until")
         .unique()
         .join(terms, on="override_id")
+        .with_columns(
+            starting_at=pl.max_horizontal("starting_at", "reached_from"),
+            ending_before=pl.min_horizontal("ending_before", "reached_until"),
+        )
+        .drop("reached_from", "reached_until")
     )
 
 
@@ -132,7 +148,7 @@ def holders(spans: pl.LazyFrame, claims: pl.LazyFrame) -> pl.LazyFrame:
         .group_by("situation", "from")
         .agg(
             pl.col("to").max(),
-            pl.col("rate_id", "rate_price_id", "rate_entitled").max(),
+            pl.col("rate_id", "rate_price_id", "rate_entitled", "has_updates", "product_version").max(),
             best,
             pl.col("stated").max_by("stated_position"),
         )
@@ -146,8 +162,11 @@ def resolve_prices(held: pl.LazyFrame) -> pl.LazyFrame:
     Entitlement is a lane of its own: what an override stated last, else the rate's.
     """
     entitled = pl.coalesce("stated", "rate_entitled", pl.lit(True))
+    has_updates = pl.col("has_updates").fill_null(value=False)
     status = (
-        pl.when(~entitled)
+        pl.when(has_updates & pl.col("product_version").is_null())
+        .then(pl.lit("superseded"))
+        .when(~entitled)
         .then(pl.lit("not_entitled"))
         .when(pl.col("price_id").is_null())
         .then(pl.lit("unrated"))
@@ -155,21 +174,21 @@ def resolve_prices(held: pl.LazyFrame) -> pl.LazyFrame:
     )
     return (
         held.with_columns(price_id=pl.coalesce("override_price_id", "rate_price_id"))
-        .with_columns(segment_status=status)
+        .with_columns(segment_status=status, product_version=pl.when(~has_updates).then(0).otherwise("product_version"))
         .with_columns(pl.when(pl.col("segment_status") == "rated").then(pl.col(_IDS)))
     )
 
 
 def merge_neighbours(spans: pl.LazyFrame) -> pl.LazyFrame:
-    """Neighbouring intervals of one status, rate and winning override are one span."""
-    identity = ("situation", "segment_status", "rate_id", "override_id")
+    """Neighbouring intervals of one status, rate, winning override and version of the product are one span."""
+    identity = ("situation", "segment_status", "rate_id", "override_id", "product_version")
     same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in identity)
     return (
         spans.sort("situation", "from")
         .with_columns(run=(~same).cast(pl.Int64).cum_sum())
         .group_by("run")
         .agg(
-            pl.col("situation", "segment_status", *_IDS).first(),
+            pl.col("situation", "segment_status", "product_version", *_IDS).first(),
             starting_at=pl.col("from").min(),
             ending_before=pl.col("to").max(),
         )

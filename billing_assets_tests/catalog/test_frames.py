@@ -256,3 +256,40 @@ def test_dimensions_of_the_whole_format() -> None:
     assert tables["subscriptions"].select("initial_quantity").sum().item() == 14
     ids = ("customers.customer_id", "products.product_id", "contracts.contract_id", "rates.rate_id")
     assert all(tables[table].get_column(column).is_unique().all() for table, column in (i.split(".") for i in ids))
+
+
+def test_a_product_has_a_version_for_each_span_between_updates(tmp_path: Path) -> None:
+    """Of updates in any order: the name alone takes the same usage, a new key takes another; a null takes away."""
+    frames = frames_of(
+        tmp_path,
+        """
+products:
+  - {id: x, name: X, type: USAGE, billable_metric_id: tokens, tags: [inference],
+     quantity_conversion: {conversion_factor: 1000, operation: DIVIDE, name: K},
+     updates: [{starting_at: 2026-03-01, pricing_group_key: [model], quantity_conversion: null},
+               {starting_at: 2026-02-01, name: Y}]}
+""",
+    )
+    found = frames.product_versions.filter(product_id="x").sort("product_version")
+    assert rows(found, "starting_at", "ending_before", "name", "taking", "conversion_operation", "tags") == [
+        (None, at(1, 2), "X", 0, "DIVIDE", '["inference"]'),
+        (at(1, 2), at(1, 3), "Y", 0, "DIVIDE", '["inference"]'),
+        (at(1, 3), None, "Y", 1, None, '["inference"]'),
+    ]
+    assert rows(frames.product_versions.filter(product_id="requests"), "has_updates", "starting_at") == [(False, None)]
+
+
+def test_an_override_reaches_the_versions_that_have_its_tag(tmp_path: Path) -> None:
+    frames = frames_of(
+        tmp_path,
+        """
+products:
+  - {id: x, name: X, type: USAGE, billable_metric_id: requests,
+     updates: [{starting_at: 2026-02-01, tags: [sale]}, {starting_at: 2026-03-01, tags: []}]}
+rate_cards: [{id: x, rates: [{product_id: x, starting_at: 2026-01-01, rate_type: FLAT, price: 1}]}]
+contracts:
+  - {id: x, customer_id: globex, rate_card_id: x, starting_at: 2026-01-01,
+     overrides: [{type: MULTIPLIER, multiplier: 0.5, starting_at: 2026-01-01, applicable_product_tags: [sale]}]}
+""",
+    )
+    assert rows(frames.override_targets, "product_id", "reached_from", "reached_until") == [("x", at(1, 2), at(1, 3))]

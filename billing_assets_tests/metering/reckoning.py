@@ -100,39 +100,61 @@ class Reckoning:
             if one["contract_id"] == contract and in_force(one, event.at, "period_start", "period_end")
         )  # fmt: skip
 
+    def metric_of(self, product: Any) -> Any:
+        return next(one for one in self.world.metrics if one.id == product.billable_metric_id)
+
+    def taken(self, contract: str, start: datetime, product: Any, event: Sent) -> bool:
+        """Whether a product, as it is in one of its versions, would take the event in that billing period."""
+        lies_in = any(one["contract_id"] == contract for one in self.contracts(event))
+        return (
+            lies_in
+            and self.period(contract, event)["period_start"] == start
+            and matches(self.metric_of(product), event)
+            and self.filtered_in(contract, event)
+        )
+
     def groups(self) -> dict[Key, list[Sent]]:
-        """Events that match a product's metric, by (contract, period start, product, pricing, presentation)."""
+        """Events that their product takes, by (contract, period start, product, pricing, presentation)."""
         found: dict[Key, list[Sent]] = defaultdict(list)
-        metrics = {one.id: one for one in self.world.metrics}
         for event in self.rows:
             for contract in self.contracts(event):
                 contract_id = contract["contract_id"]
-                for product in self.world.products:
-                    metric = metrics[product["billable_metric_id"]]
-                    sold = (contract_id, product["id"]) in self.world.sells
-                    if sold and matches(metric, event) and self.filtered_in(contract_id, event):
-                        found[
-                            contract_id, self.period(contract_id, event)["period_start"], product["id"],
-                            grouped(event, product["pricing_group_key"]),
-                            grouped(event, product["presentation_group_key"]),
-                        ].append(event)  # fmt: skip
+                start = self.period(contract_id, event)["period_start"]
+                for each in self.world.products:
+                    product = self.world.version(each["id"], event.at).product
+                    sold = (contract_id, each["id"]) in self.world.sells
+                    if sold and self.taken(contract_id, start, product, event):
+                        found[contract_id, start, each["id"], *self.values_of(product, event)].append(event)
         return found
 
+    def values_of(self, product: Any, event: Sent) -> tuple[str, str]:
+        return grouped(event, product.pricing_group_key), grouped(event, product.presentation_group_key)
+
     def cumulatives(self) -> dict[Key, tuple[Decimal, int, int]]:
-        """Per group and segment: value to date, usable events of the segment, exceptions of it."""
+        """Per group and segment: value to date, usable events of the segment, exceptions of it.
+
+        A segment adds the increment of what the product then takes, counted from the period's start.
+        """
         found = {}
-        metrics = {one.id: one for one in self.world.metrics}
-        metric_of = {one["id"]: metrics[one["billable_metric_id"]] for one in self.world.products}
         ends = {(one["contract_id"], one["period_start"]): one["period_end"] for one in self.world.periods}
         for group, events in self.groups().items():
-            metric, start, end = metric_of[group[2]], group[1], ends[group[:2]]
-            bounds = sorted({start, end, *(at for at in self.world.extra_bounds if start < at < end)})
-            for low, high in itertools.pairwise(bounds):
-                to_date = [one for one in events if one.at < high and usable(metric, one)]
+            contract_id, start, name = group[:3]
+            to_date = Decimal(0)
+            for low, high in itertools.pairwise(self.world.bounds(name, start, ends[group[:2]])):
+                product = self.world.version(name, low).product
+                metric = self.metric_of(product)
+                mine = [
+                    one for one in self.rows
+                    if self.taken(contract_id, start, product, one) and self.values_of(product, one) == group[3:]
+                ]  # fmt: skip
+                to_date += self.value_by(metric, mine, high) - self.value_by(metric, mine, low)
                 own = [one for one in events if low <= one.at < high]
                 count = sum(usable(metric, one) for one in own)
-                found[(*group, low)] = (value(metric, to_date), count, len(own) - count)
+                found[(*group, low)] = (to_date, count, len(own) - count)
         return found
+
+    def value_by(self, metric: Any, events: Sequence[Sent], at: datetime) -> Decimal:
+        return value(metric, [one for one in events if one.at < at and usable(metric, one)])
 
     def dispositions(self, status: Mapping[Any, str]) -> Counter[Key]:
         """(metric, disposition, day) of every (event, metric); a metric of None for events that match none."""
@@ -155,10 +177,12 @@ class Reckoning:
             contract_id = contract["contract_id"]
             outcomes.add("no_product")
             start = self.period(contract_id, event)["period_start"]
-            low = max(at for at in (start, *self.world.extra_bounds) if at <= event.at and at >= start)
             for product in self.world.products:
-                if product["billable_metric_id"] != metric.id or (contract_id, product["id"]) not in self.world.sells:
+                version = self.world.version(product["id"], event.at).product
+                if version.billable_metric_id != metric.id or (contract_id, product["id"]) not in self.world.sells:
                     continue
+                low = [at for at in self.world.bounds(product["id"], start, datetime.max.replace(tzinfo=start.tzinfo))
+                       if at <= event.at][-1]  # fmt: skip
                 if not self.filtered_in(contract_id, event):
                     outcomes.add("excluded_by_usage_filter")
                 else:

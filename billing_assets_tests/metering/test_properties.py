@@ -66,6 +66,16 @@ def metric_terms(draw: st.DrawFn) -> list[dict[str, Any]]:
     ]
 
 
+def updates(metric_ids: list[str]) -> st.SearchStrategy[dict[str, Any]]:
+    """What an update of a product may change of the usage that it takes, or nothing of it."""
+    keys = st.sampled_from([[], ["m"]])
+    return st.one_of(
+        st.just({"name": "renamed"}),
+        st.fixed_dictionaries({"billable_metric_id": st.sampled_from(metric_ids)}),
+        st.fixed_dictionaries({"pricing_group_key": keys, "presentation_group_key": st.sampled_from([[], ["r"]])}),
+    )
+
+
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     found = metrics(*draw(metric_terms()))
@@ -74,6 +84,8 @@ def worlds(draw: st.DrawFn) -> World:
     for index in range(draw(st.integers(1, 3))):
         pricing, presentation = draw(st.sampled_from([((), ()), (("m",), ()), ((), ("r",)), (("m",), ("r",))]))
         world.product(f"p{index}", draw(st.sampled_from([one.id for one in found])), pricing, presentation)
+        for at in sorted(draw(st.sets(whole_hours, max_size=2))):
+            world.update(f"p{index}", at, **draw(updates([one.id for one in found])))
     names = [one["id"] for one in world.products]
     for contract, customer in draw(st.sampled_from([[("c1", "A")], [("c1", "A"), ("c2", "A"), ("c3", "B")]])):
         starts, ends = sorted(draw(st.tuples(st.integers(0, 10), st.integers(25, HOURS))))

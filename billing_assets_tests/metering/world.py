@@ -18,12 +18,16 @@ from billing_assets.catalog.frames import (
     CONTRACTS,
     CUSTOMER_ALIASES,
     CUSTOMERS,
+    PRODUCT_VERSIONS,
     PRODUCTS,
     USAGE_FILTERS,
     CatalogFrames,
+    product_version_rows,
 )
 from billing_assets.catalog.metrics import BillableMetric
 from billing_assets.catalog.products import Product
+from billing_assets.catalog.tables import table
+from billing_assets.catalog.versions import ProductVersion, versions
 from billing_assets.columns import DECIMAL, TIMESTAMP
 from billing_assets.metering.grain import GROUP
 from billing_assets.numerals import number
@@ -131,6 +135,27 @@ class World:
         )  # fmt: skip
         return self
 
+    def update(self, product: str, at: datetime, **changes: Any) -> World:
+        """A product as it is from `at` on; the changes are those of the catalog."""
+        found = next(one for one in self.products if one["id"] == product)
+        found.setdefault("updates", []).append({"starting_at": at, **changes})
+        return self
+
+    def versions(self, product: str) -> tuple[ProductVersion, ...]:
+        return versions(PRODUCT_LIST.validate_python([one for one in self.products if one["id"] == product])[0])
+
+    def version(self, product: str, at: datetime) -> ProductVersion:
+        """The version of a product at an instant."""
+        return [one for one in self.versions(product) if one.starting_at is None or one.starting_at <= at][-1]
+
+    def bounds(self, product: str, start: datetime, end: datetime) -> list[datetime]:
+        """Where the segments of a product begin and end, in a period."""
+        cuts = [*self.extra_bounds, *(one.starting_at for one in self.versions(product) if one.starting_at)]
+        return sorted({start, end, *(at for at in cuts if start < at < end)})
+
+    def terms(self) -> metering.Terms:
+        return metering.Terms(self.metrics, PRODUCT_LIST.validate_python(self.products), bool(self.filters))
+
     def contract(
         self, contract: str, customer: str, starts: datetime = START, ends: datetime | None = None,
         cuts: Sequence[datetime] = (), sells: Iterable[str] | None = None,
@@ -174,6 +199,7 @@ class World:
                 [{"customer_ref": ref, "customer_id": one} for ref, one in self.aliases.items()], CUSTOMER_ALIASES
             ),
             products=frame(products, PRODUCTS),
+            product_versions=table(PRODUCT_VERSIONS, product_version_rows(PRODUCT_LIST.validate_python(self.products))),
             contracts=frame(self.contracts, CONTRACTS),
             contract_products=frame(
                 [{"contract_id": one, "product_id": name} for one, name in sorted(self.sells)],
@@ -191,11 +217,10 @@ class World:
     def attribute(self, rows: Sequence[Sent], now: datetime = MUCH_LATER) -> metering.Attribution:
         """Events all the way to candidates, usage and values."""
         measures, stored = metering.compile_measures(self.metrics), events(rows)
-        terms = metering.Terms(self.metrics, PRODUCT_LIST.validate_python(self.products), bool(self.filters))
         return metering.attribute(
             metering.hourly_states(stored, measures, frozenset()),
             metering.distinct_values(stored, measures, frozenset()),
-            terms, self.frames(), frame(self.periods, PERIOD), now, hold,
+            self.terms(), self.frames(), frame(self.periods, PERIOD), now, hold,
         )  # fmt: skip
 
     def segments(self, attributed: metering.Attribution, status: Mapping[Any, str] | None = None) -> pl.LazyFrame:
@@ -205,23 +230,29 @@ class World:
         rows = []
         for group in groups.iter_rows(named=True):
             start, end = group["period_start"], ends[group["contract_id"], group["period_start"]]
-            bounds = sorted({start, end, *(at for at in self.extra_bounds if start < at < end)})
-            for low, high in itertools.pairwise(bounds):
+            for low, high in itertools.pairwise(self.bounds(group["product_id"], start, end)):
                 found = (status or {}).get((group["product_id"], low), (status or {}).get(group["product_id"], "rated"))
-                rows.append({**group, "segment_start": low, "segment_end": high, "segment_status": found,
+                version = self.version(group["product_id"], low)
+                is_own = all(
+                    set(json.loads(group[f"{kind}_group_values"])) == set(getattr(version.product, f"{kind}_group_key"))
+                    for kind in ("pricing", "presentation")
+                )
+                rows.append({**group, "segment_start": low, "segment_end": high,
+                             "segment_status": found if is_own else "superseded",
+                             "product_version": version.number if is_own else None,
                              "unrated_reason": "no_rate" if found == "unrated" else None})  # fmt: skip
         times = {"segment_start": TIMESTAMP, "segment_end": TIMESTAMP}
         texts = {"segment_status": pl.String(), "unrated_reason": pl.String()}
         group_types = {name: TIMESTAMP if name == "period_start" else pl.String() for name in GROUP}
-        return frame(rows, {**group_types, **times, **texts})
+        return frame(rows, {**group_types, **times, **texts, "product_version": pl.Int64()})
 
     def cumulatives(self, rows: Sequence[Sent], now: datetime = MUCH_LATER) -> pl.DataFrame:
         attributed = self.attribute(rows, now)
         return self.cumulated(attributed, self.segments(attributed)).collect().sort(*GROUP, "segment_start")
 
     def cumulated(self, attributed: metering.Attribution, segments: pl.LazyFrame) -> pl.LazyFrame:
-        products = self.frames().products
-        return metering.cumulatives(attributed.usage, attributed.values, segments, self.metrics, products)
+        versioned = self.frames().product_versions
+        return metering.cumulatives(attributed.usage, attributed.values, segments, self.terms(), versioned)
 
     def unbilled(
         self, rows: Sequence[Sent], status: Mapping[Any, str] | None = None, now: datetime = MUCH_LATER,

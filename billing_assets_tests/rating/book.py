@@ -25,6 +25,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "conversion_factor": DECIMAL, "conversion_operation": TEXT, "unit": TEXT, "rounding_method": TEXT,
         "rounding_unit": DECIMAL, "tax_code": TEXT,
     },
+    "product_versions": {},
     "contracts": {"contract_id": TEXT, "multiplier_override_prioritization": TEXT},
     "contract_products": {"contract_id": TEXT, "product_id": TEXT},
     "rates": {
@@ -51,8 +52,12 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     },
     "override_targets": {
         "override_id": TEXT, "contract_id": TEXT, "product_id": TEXT, "pricing_group_values": TEXT,
-        "presentation_group_values": TEXT,
+        "presentation_group_values": TEXT, "reached_from": TIMESTAMP, "reached_until": TIMESTAMP,
     },
+}  # fmt: skip
+SCHEMAS["product_versions"] = SCHEMAS["products"] | {
+    "product_version": COUNT, "taking": COUNT, "starting_at": TIMESTAMP, "ending_before": TIMESTAMP, "has_updates": YES,
+    "pricing_names": TEXT, "presentation_names": TEXT,
 }  # fmt: skip
 
 PERIODS = {
@@ -128,6 +133,18 @@ class Book:
             conversion_operation=operation, conversion_factor=exact(factor), rounding_method=method,
             rounding_unit=None if places is None else Decimal(1).scaleb(-places),
         )  # fmt: skip
+        self.add("product_versions", **self.rows["products"][-1], product_version=0, taking=0, has_updates=False)
+        return self
+
+    def update(self, at: datetime, product: str = "p", **changes: Any) -> Book:
+        """From `at` on the product is changed; updates are given in their order."""
+        mine = [row for row in self.rows["product_versions"] if row["product_id"] == product]
+        mine[-1]["ending_before"] = at
+        number = len(mine)
+        version = {**mine[-1], "product_version": number, "starting_at": at, "ending_before": None, **changes}
+        self.rows["product_versions"].append(version)
+        for row in (*mine, version):
+            row["has_updates"] = True
         return self
 
     def contract(self, contract: str = "c", starts: datetime = JANUARY, ends: datetime = FEBRUARY, *,
@@ -195,6 +212,9 @@ class Book:
 
     def frames(self) -> Any:
         texts = {row["expression"] for row in self.rows["prices"] if row["expression"] is not None}
+        for row in self.rows["product_versions"]:
+            for keys in ("pricing", "presentation"):
+                row[f"{keys}_names"] = ",".join(json.dumps(key) for key in row[f"{keys}_keys"])
         return SimpleNamespace(
             **{name: pl.LazyFrame(self.rows[name], schema=schema) for name, schema in SCHEMAS.items()},
             expressions=tuple(sorted(texts)),

@@ -11,6 +11,7 @@ from billing_assets.catalog.names import Names
 from billing_assets.catalog.naming import suggestion
 from billing_assets.catalog.rules.definitions import grouped_by
 from billing_assets.catalog.rules.findings import Finding, all_named, named, ordered, overlapping, text_of
+from billing_assets.catalog.versions import usage_versions
 
 
 def customer_aliases(customer: Customer, names: Names) -> Iterator[Finding]:
@@ -61,7 +62,7 @@ def usage_filters(contract: Contract, names: Names) -> Iterator[Finding]:
     for position, found in enumerate(contract.usage_filter):
         path = ("usage_filter", position)
         yield from ordered(found, path)
-        for product in names.usage_products_of(contract):
+        for product in (each for whole in names.usage_products_of(contract) for each in usage_versions(whole)):
             metric = names.billable_metrics.get(product.billable_metric_id)
             keys = frozenset((*product.pricing_group_key, *product.presentation_group_key, found.group_key))
             if metric is not None:

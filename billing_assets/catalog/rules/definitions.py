@@ -14,6 +14,7 @@ from billing_assets.catalog.products import CompositeProduct, Product, ProductUp
 from billing_assets.catalog.rules.findings import Finding, all_named, named, tagged, text_of
 from billing_assets.catalog.settings import Settings
 from billing_assets.catalog.sources import FieldPath
+from billing_assets.catalog.versions import takes, versions
 
 
 def currency_known(code: str | None, path: FieldPath) -> Iterator[Finding]:
@@ -59,21 +60,28 @@ def product_metric(product: Product, names: Names) -> Iterator[Finding]:
 
 def product_keys_declared(product: Product, names: Names) -> Iterator[Finding]:
     """The pricing and presentation keys together must lie in one group key of the metric."""
-    if not isinstance(product, UsageProduct):
-        return
+    before: UsageProduct | None = None
+    for version in versions(product):
+        found = version.product
+        if isinstance(found, UsageProduct) and (before is None or takes(found) != takes(before)):
+            yield from _keys_declared(found, names, () if version.update is None else ("updates", version.update))
+            before = found
+
+
+def _keys_declared(product: UsageProduct, names: Names, path: FieldPath) -> Iterator[Finding]:
     repeated = [
         key for key, times in Counter(product.pricing_group_key + product.presentation_group_key).items() if times > 1
     ]
     for key in repeated:
         yield (
-            ("presentation_group_key",),
+            (*path, "presentation_group_key"),
             f"found {key!r} twice, expected each key once, for pricing or for presentation",
         )
     metric = names.billable_metrics.get(product.billable_metric_id)
     if metric is not None:
         keys = frozenset(product.pricing_group_key + product.presentation_group_key)
         field = "pricing_group_key" if product.pricing_group_key else "presentation_group_key"
-        yield from grouped_by(metric, keys, (field,))
+        yield from grouped_by(metric, keys, path or (field,))
 
 
 def grouped_by(metric: BillableMetric, keys: frozenset[str], path: FieldPath) -> Iterator[Finding]:
@@ -111,6 +119,9 @@ def product_updates(product: Product, names: Names) -> Iterator[Finding]:
 def _changes_something(update: ProductUpdate, path: FieldPath) -> Iterator[Finding]:
     if not update.model_fields_set - {"starting_at"}:
         yield path, "found an update without a change, expected a field beside starting_at"
+    for field in ("name", "billable_metric_id"):
+        if field in update.model_fields_set and getattr(update, field) is None:
+            yield (*path, field), "found null, expected a new value, or no such field"
 
 
 def composite_base(product: Product, names: Names) -> Iterator[Finding]:

@@ -9,8 +9,8 @@ from billing_assets.catalog.contracts import Contract, UsageFilter
 from billing_assets.catalog.names import Names
 from billing_assets.catalog.naming import listed
 from billing_assets.catalog.overrides import OverwriteOverride
-from billing_assets.catalog.products import UsageProduct
 from billing_assets.catalog.rules.findings import text_of
+from billing_assets.catalog.versions import usage_versions
 
 DoubleRating = tuple[str, str]
 """The later contract in the catalog, and what is wrong with it."""
@@ -51,14 +51,15 @@ def _pair(first: Contract, second: Contract, names: Names) -> Iterator[DoubleRat
 
 
 def rated_metrics(contract: Contract, names: Names) -> frozenset[str]:
-    """Metrics whose events the contract prices: of products that it is entitled to at any time."""
+    """Metrics whose events the contract prices: of products that it is entitled to, and that take them, at any time."""
     card = names.card_of(contract)
     rates = names.rates_of[card.id] if card else {}
     reachable = any(override.entitled or isinstance(override, OverwriteOverride) for override in contract.overrides)
     return frozenset(
-        product.billable_metric_id
+        version.billable_metric_id
         for product in names.usage_products_of(contract)
-        if isinstance(product, UsageProduct) and (reachable or any(rate.entitled for rate in rates.get(product.id, ())))
+        if reachable or any(rate.entitled for rate in rates.get(product.id, ()))
+        for version in usage_versions(product)
     )
 
 

@@ -20,6 +20,7 @@ from billing_assets.catalog.rules.findings import Finding, ordered, tagged
 from billing_assets.catalog.rules.prices import price_is_sound, tiers_are_sized
 from billing_assets.catalog.rules.selectors import specifier
 from billing_assets.catalog.sources import FieldPath
+from billing_assets.catalog.versions import versions
 
 
 def overrides(contract: Contract, names: Names) -> Iterator[Finding]:
@@ -86,6 +87,10 @@ def tiers_fit(override: TieredOverride, contract: Contract, path: FieldPath, nam
 
 def reaches(override: Override, rate: Rate, product: Product) -> bool:
     """Whether the override selects a rate, at any time."""
+    return any(_reaches_version(override, rate, version.product) for version in versions(product))
+
+
+def _reaches_version(override: Override, rate: Rate, product: Product) -> bool:
     tags = set(product.tags)
     if override.applicable_product_tags:
         return bool(tags.intersection(override.applicable_product_tags))

@@ -33,6 +33,7 @@ from billing_assets.catalog.rates import Rate, RateCard
 from billing_assets.catalog.rules.definitions import currency_known
 from billing_assets.catalog.rules.findings import Finding, named, ordered, overlapping, text_of
 from billing_assets.catalog.sources import FieldPath
+from billing_assets.catalog.versions import versions
 
 
 def price_is_sound(price: Price | Rate, path: FieldPath) -> Iterator[Finding]:
@@ -116,7 +117,7 @@ def rate_suits(rate: Rate, product: Product, path: FieldPath) -> Iterator[Findin
     """The kind of price must be one that the kind of product can have."""
     match product:
         case UsageProduct():
-            yield from full_group_values(rate, product.pricing_group_key, path)
+            yield from full_group_values(rate, product, path)
             if rate.billing_frequency is not None:
                 yield (*path, "billing_frequency"), "found it on a USAGE product, expected it on subscriptions only"
         case SubscriptionProduct():
@@ -133,10 +134,14 @@ def rate_suits(rate: Rate, product: Product, path: FieldPath) -> Iterator[Findin
             assert_never(product)
 
 
-def full_group_values(rate: Rate, keys: Sequence[str], path: FieldPath) -> Iterator[Finding]:
-    """A rate states a value, or null, for every pricing key of its product, and for nothing else."""
-    if set(rate.pricing_group_values) == set(keys):
+def full_group_values(rate: Rate, product: UsageProduct, path: FieldPath) -> Iterator[Finding]:
+    """A rate states a value, or null, for every pricing key of its product, as that is while the rate holds."""
+    span = rate.starting_at, rate.ending_before
+    met = [each.product for each in versions(product) if overlapping(span, (each.starting_at, each.ending_before))]
+    wanted = [each.pricing_group_key for each in met if isinstance(each, UsageProduct)]
+    if any(set(rate.pricing_group_values) == set(keys) for keys in wanted):
         return
+    keys = wanted[0]
     stray = [key for key in rate.pricing_group_values if key not in keys]
     hint = suggestion(stray[0], keys) if stray else ""
     yield (

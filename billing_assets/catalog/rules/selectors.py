@@ -8,9 +8,9 @@ from typing import Protocol
 from billing_assets.catalog.commits import BalanceSpecifier
 from billing_assets.catalog.names import Names
 from billing_assets.catalog.overrides import OverrideSpecifier
-from billing_assets.catalog.products import UsageProduct
 from billing_assets.catalog.rules.findings import Finding, all_named, keys_within, named, tagged
 from billing_assets.catalog.sources import FieldPath
+from billing_assets.catalog.versions import usage_versions
 
 
 class Selecting(Protocol):
@@ -40,7 +40,7 @@ def _keys(term: OverrideSpecifier | BalanceSpecifier, names: Names) -> Iterator[
     if term.product_id is not None and term.product_id not in names.products:
         return
     products = [names.products[term.product_id]] if term.product_id else list(names.products.values())
-    usage = [product for product in products if isinstance(product, UsageProduct)]
+    usage = [version for product in products for version in usage_versions(product)]
     for field, attribute in (
         ("pricing_group_values", "pricing_group_key"),
         ("presentation_group_values", "presentation_group_key"),
