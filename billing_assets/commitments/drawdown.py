@@ -15,7 +15,7 @@ import polars as pl
 from billing_assets.columns import DECIMAL
 from billing_assets.commitments import parts
 from billing_assets.commitments.order import first_of, place_in
-from billing_assets.commitments.reach import Hold, Reach
+from billing_assets.commitments.reach import Hold, Reach, pair
 from billing_assets.money import zero
 
 DRAW: dict[str, pl.DataType] = {
@@ -51,18 +51,19 @@ class Lanes:
 
 def depth(found: Reach) -> pl.LazyFrame:
     """One row with `ranks`: the balances of the fullest pool. `drawdown` must be told as many, or more."""
-    return useful(found).group_by("pool_no").len().select(ranks=pl.col("len").max().fill_null(0))
+    return useful(found).select(ranks=(pl.col("rank").max() + 1).fill_null(0))
 
 
 def useful(found: Reach) -> pl.LazyFrame:
-    """Balances that have something, with access in hours of their pool's lines; `rank` counts them in the pool."""
+    """Balances with access in hours of their pool's lines; `rank` counts them in the pool."""
     spans = found.lines.group_by("pool_no").agg(first=pl.col("incurred_from").min(), last=pl.col("incurred_to").max())
     open_end = pl.col("ending_before").is_null() | (pl.col("ending_before") > pl.col("first"))
     return (
-        found.balances.join(spans, on="pool_no")
-        .filter(pl.col("available") > zero(), open_end, pl.col("starting_at") < pl.col("last"))
-        .sort("balance_no")
+        found.balances.drop("segment_id", "draw_rank")
+        .join(spans, on="pool_no", maintain_order="left")
+        .filter(open_end, pl.col("starting_at") < pl.col("last"))
         .with_columns(rank=place_in("pool_no"))
+        .drop("first", "last")
     )
 
 
@@ -72,31 +73,32 @@ def drawdown(found: Reach, ranks: int, hold: Hold, lanes: Lanes | None = None) -
     ranks: at least `depth(found)`. lanes: None where no balance has prices of its own.
     """
     balances = hold(useful(found))
-    state = hold(opened(found, lanes))
-    prices = hold(lane_prices(state, balances, lanes.prices)) if lanes else None
+    state = opened(found, lanes)
+    prices = hold(lane_prices(found.lines, balances, lanes.prices)) if lanes else None
     discounts = lanes.depth if lanes else 0
     draws = []
     for rank in range(ranks):
-        meeting = met(state, balances.filter(pl.col("rank") == rank), found)
+        meeting = met(found, balances.filter(pl.col("rank") == rank), state)
         drawn = hold(taken(priced(meeting, prices), discounts))
-        draws.append(drawn.select("line", "balance_no", *_AS_DRAWN))
-        rest = balances.filter(pl.col("rank") > rank).select("pool_no").unique()
-        state = hold(reduced(state, drawn, lanes).join(rest, on="pool_no", how="semi", maintain_order="left"))
+        draws.append(hold(drawn.select(_AS_DRAWN)))
+        if rank + 1 < ranks:
+            later = balances.filter(pl.col("rank") > rank).select("pool_no").unique()
+            state = hold(reduced(state, drawn, later, lanes))
     return named(pl.concat(draws), found) if draws else pl.LazyFrame(schema=DRAW)
 
 
-_AS_DRAWN = ("drawn", "paid", "covered_quantity", "covered_amount", "released", "closes", "lane_price", "unit_price")
+_AS_DRAWN = (
+    "line", "balance", "drawn", "paid", "covered_quantity", "covered_amount", "released", "closes", "lane_price",
+    "unit_price",
+)  # fmt: skip
 
 
 def opened(found: Reach, lanes: Lanes | None) -> pl.LazyFrame:
-    """The lines as nothing has drawn on them, sorted by pool and order, as numbers."""
-    state = found.lines.sort("pool_no", "draw_order").select(
-        pl.col("line_key").alias("line"), "pool_no", "contract_no", "what_no", "amount_unit", "has_units",
-        "incurred_from", "incurred_to", "quantity", "unit_price", "amount", "caps_lanes", left="net",
-    )  # fmt: skip
+    """The lines as nothing has drawn on them: quantity, amount, and `left`, what is left to pay."""
+    state = found.lines.select("line", "line_key", "pool_no", "quantity", "unit_price", "amount", left="net")
     if lanes is None:
-        return state.drop("caps_lanes")
-    with_discounts = state.join(in_columns(lanes), on="line", how="left", maintain_order="left")
+        return state.drop("line_key")
+    with_discounts = state.join(in_columns(lanes), on="line_key", how="left").drop("line_key")
     return with_discounts.with_columns(listed="amount", first_quantity="quantity")
 
 
@@ -116,47 +118,46 @@ def in_columns(lanes: Lanes) -> pl.LazyFrame:
         "carried": pl.when(~is_percentage).then(zero()),
     }
     columns = [of(rank, value, name) for rank in range(lanes.depth) for name, value in kinds.items()]
-    return ordered.group_by(line="line_key").agg(columns)
+    return ordered.group_by("line_key").agg(columns)
 
 
-def lane_prices(state: pl.LazyFrame, balances: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
-    """Grain (line, balance_no): lane_price. None where a maximum binds in the line's family."""
-    lines = state.filter(~pl.col("caps_lanes").fill_null(value=False)).select("line", "pool_no")
+def lane_prices(lines: pl.LazyFrame, balances: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:
+    """Grain `pair(line, balance)`: lane_price. None where a maximum binds in the line's family."""
+    drawing = lines.filter(~pl.col("caps_lanes").fill_null(value=False)).select("line_key", "line", "pool_no")
     return (
-        prices.join(lines, left_on="line_key", right_on="line")
-        .join(balances.select("pool_no", "commit_id", "balance_no"), on=["pool_no", "commit_id"])
-        .select("balance_no", line="line_key", lane_price="unit_price")
+        prices.join(drawing, on="line_key")
+        .join(balances.select("pool_no", "commit_id", "balance"), on=["pool_no", "commit_id"])
+        .select(lane=pair("line", "balance"), lane_price="unit_price")
     )
 
 
-def met(state: pl.LazyFrame, balances: pl.LazyFrame, found: Reach) -> pl.LazyFrame:
+def met(found: Reach, balances: pl.LazyFrame, state: pl.LazyFrame) -> pl.LazyFrame:
     """Lines with the one balance of their pool that may pay for them now, in their order."""
-    terms = balances.select("pool_no", "balance_no", "available", "by_quantity", *_TERMS)
     in_time = (pl.col("incurred_from") >= pl.col("starting_at")) & (
         pl.col("ending_before").is_null() | (pl.col("incurred_to") <= pl.col("ending_before"))
     )
     by_units, by_money = pl.col("has_units") & (pl.col("quantity") > zero()), pl.col("unit") == pl.col("amount_unit")
-    own = pl.col("contract_no").eq_missing(pl.col("owner_no"))
-    return (
-        state.join(terms, on="pool_no", maintain_order="left")
+    meeting = (
+        found.lines.drop("line_key", "unit_price", "amount", "net", "caps_lanes")
+        .join(balances.drop("commit_id"), on="pool_no", maintain_order="left")
         .filter(in_time, pl.when("by_quantity").then(by_units).otherwise(by_money))
-        .join(found.allowed, on=["which_no", "what_no"], how="semi", maintain_order="left")
-        .join(found.shared, on=["balance_no", "contract_no"], how="left", maintain_order="left")
-        .filter(own | pl.col("is_shared"))
-        .drop(*_TERMS, *_WHERE, "is_shared")
+        .with_columns(allowed=pair("which_no", "what_no"), owns=pl.col("contract_no").eq_missing(pl.col("owner_no")))
+        .join(found.allowed, on="allowed", how="semi", maintain_order="left")
     )
-
-
-_TERMS = ("owner_no", "which_no", "unit", "starting_at", "ending_before")
-_WHERE = ("contract_no", "what_no", "amount_unit", "has_units", "incurred_from", "incurred_to")
-"""What decides whether a balance reaches a line, and is needed no more when that is known."""
+    names = ("line", "balance", "by_quantity", "available")
+    own = meeting.filter("owns").select(names)
+    other = meeting.filter(~pl.col("owns"), "is_shared").with_columns(shared=pair("balance", "contract_no"))
+    others = other.join(found.shared, on="shared", how="semi", maintain_order="left").select(names)
+    both = own.merge_sorted(others, key="line")
+    return both.join(state, on="line", maintain_order="left")
 
 
 def priced(meeting: pl.LazyFrame, prices: pl.LazyFrame | None) -> pl.LazyFrame:
     """With `lane_price`, null where the balance pays the list price."""
     if prices is None:
         return meeting.with_columns(lane_price=pl.lit(None, dtype=DECIMAL))
-    return meeting.join(prices, on=["line", "balance_no"], how="left", maintain_order="left")
+    lane = pair("line", "balance")
+    return meeting.with_columns(lane=lane).join(prices, on="lane", how="left", maintain_order="left").drop("lane")
 
 
 def taken(meeting: pl.LazyFrame, discounts: int) -> pl.LazyFrame:
@@ -181,31 +182,24 @@ def taken(meeting: pl.LazyFrame, discounts: int) -> pl.LazyFrame:
     )
 
 
-def reduced(state: pl.LazyFrame, drawn: pl.LazyFrame, lanes: Lanes | None) -> pl.LazyFrame:
-    """Lines that still have something to pay, after one round of draws; their order is kept."""
-    after = parts.after_draw(drawn) if lanes is None else parts.after_own_prices(drawn, lanes.depth)
-    names = ["quantity", "amount", "left"]
-    if lanes is not None:
-        names += ["listed", *(f"discount_carried_{rank}" for rank in range(lanes.depth))]
-    renamed = [pl.col(name).alias(f"{name}_after") for name in names]
-    changed = after.select("line", *renamed, touched=pl.lit(value=True))
-    latest = [pl.when("touched").then(f"{name}_after").otherwise(name).alias(name) for name in names]
-    return (
-        state.join(changed, on="line", how="left", maintain_order="left")
-        .with_columns(latest)
-        .drop("touched", *(f"{name}_after" for name in names))
-        .filter(pl.col("left") > zero())
-    )
+def reduced(state: pl.LazyFrame, drawn: pl.LazyFrame, later: pl.LazyFrame, lanes: Lanes | None) -> pl.LazyFrame:
+    """Lines that still have something to pay after one round of draws, in pools (`later`) with a next balance."""
+    split = drawn.filter(~pl.col("closes"))
+    after = parts.after_draw(split) if lanes is None else parts.after_own_prices(split, lanes.depth)
+    untouched = state.join(drawn.select("line"), on="line", how="anti")
+    names = state.collect_schema().names()
+    left_over = pl.concat([untouched, after.filter(pl.col("left") > zero()).select(names)])
+    return left_over.join(later, on="pool_no", how="semi")
 
 
 def named(draws: pl.LazyFrame, found: Reach) -> pl.LazyFrame:
     """Draws with the names of what was numbered."""
-    terms = found.balances.select("balance_no", "segment_id", "commit_id", "draw_rank")
+    terms = found.balances.select("balance", "segment_id", "commit_id", "draw_rank")
     own = pl.col("lane_price").is_not_null()
     return (
-        draws.join(terms, on="balance_no")
+        draws.join(terms, on="balance")
+        .join(found.lines.select("line", "line_key"), on="line")
         .with_columns(
-            line_key="line",
             covered_unit_price=pl.coalesce("lane_price", "unit_price"),
             price_lane=pl.when(own).then(pl.lit("COMMIT")).otherwise(pl.lit("LIST")),
         )

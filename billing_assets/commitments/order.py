@@ -27,19 +27,22 @@ _KEYS = [name for name, _ in ORDER_OF_BALANCES]
 
 
 def order(access: pl.LazyFrame) -> pl.LazyFrame:
-    """`access` with `draw_rank`: the place of a balance in its pool, 0 is drawn first. Sorted by pool and rank."""
+    """`access` with `draw_rank`: the place of a balance in its pool, 0 is drawn first. Rows stay where they are."""
     kind = pl.when("is_rollover").then(0).when(pl.col("balance_type") != "POSTPAID").then(1).otherwise(2)
+    place = pl.arg_sort_by("pool_no", *_KEYS, nulls_last=True).arg_sort().cast(pl.Int64)
     return (
         access.with_columns(
+            # Pools as numbers, since a sort by texts is slow; which number a pool gets does not matter.
+            pool_no=pl.col("pool").cast(pl.Categorical).to_physical(),
             kind=kind.cast(pl.Int8),
             is_paid=pl.col("cost") > zero(),
             is_shared=pl.col("contract_id").is_null(),
             # `<balance_id>/<n>`: the tenth item comes after the second.
             segment_length=pl.col("segment_id").str.len_bytes(),
         )
-        .sort("pool", *_KEYS, nulls_last=True)
-        .with_columns(draw_rank=place_in("pool"))
-        .drop("kind", "is_paid", "is_shared", "segment_length")
+        .with_columns(draw_rank=place)
+        .with_columns(draw_rank=pl.col("draw_rank") - pl.col("draw_rank").min().over("pool_no"))
+        .drop("kind", "is_paid", "is_shared", "segment_length", "pool_no")
     )
 
 

@@ -118,32 +118,30 @@ def released() -> pl.Expr:
     return pl.when(has_lane()).then(at_list).otherwise("covered_amount")
 
 
-def after_draw(drawn: pl.LazyFrame) -> pl.LazyFrame:
-    """`drawn` with quantity, amount and left as they are after the draw: nothing where it closes the line."""
-    closed, zeros = pl.col("closes"), zero()
-    return drawn.with_columns(
-        quantity=pl.when(closed).then(zeros).otherwise(pl.col("quantity") - pl.col("covered_quantity")),
-        amount=pl.when(closed).then(zeros).otherwise(pl.col("amount") - pl.col("released")),
-        left=pl.when(closed).then(zeros).otherwise(pl.col("left") - pl.col("paid")),
+def after_draw(split: pl.LazyFrame) -> pl.LazyFrame:
+    """Draws of a part, with quantity, amount and left as they are after it."""
+    return split.with_columns(
+        quantity=pl.col("quantity") - pl.col("covered_quantity"),
+        amount=pl.col("amount") - pl.col("released"),
+        left=pl.col("left") - pl.col("paid"),
     )
 
 
-def after_own_prices(drawn: pl.LazyFrame, discounts: int) -> pl.LazyFrame:
+def after_own_prices(split: pl.LazyFrame, discounts: int) -> pl.LazyFrame:
     """`after_draw` where balances have prices of their own.
 
     The list part of such a line gets smaller and is discounted anew; what list prices have paid of it stays paid.
     """
-    own, closed = has_lane(), pl.col("closes")
     by_part = discounts_of_part(pl.col("covered_amount"), pl.col("covered_quantity"), discounts)
     carried = {
-        f"discount_carried_{rank}": pl.col(f"discount_carried_{rank}") + pl.when(own).then(taken).otherwise(zero())
+        f"discount_carried_{rank}": pl.col(f"discount_carried_{rank}")
+        + pl.when(has_lane()).then(taken).otherwise(zero())
         for rank, taken in enumerate(by_part)
     }
     return (
-        drawn.with_columns(paid_at_list=rest_net(pl.col("listed"), discounts) - pl.col("left"))
-        .with_columns(listed=pl.col("listed") - pl.when(own).then("released").otherwise(zero()), **carried)
+        split.with_columns(paid_at_list=rest_net(pl.col("listed"), discounts) - pl.col("left"))
+        .with_columns(listed=pl.col("listed") - pl.when(has_lane()).then("released").otherwise(zero()), **carried)
         .with_columns(relisted=rest_net(pl.col("listed"), discounts) - pl.col("paid_at_list"))
         .pipe(after_draw)
-        .with_columns(left=pl.when(own & ~closed).then("relisted").otherwise("left"))
-        .drop("paid_at_list", "relisted")
+        .with_columns(left=pl.when(has_lane()).then("relisted").otherwise("left"))
     )

@@ -38,14 +38,14 @@ def test_what_is_drawn_first(first: dict[str, Any], second: dict[str, Any], swap
         balance("same", 1, **{"segment_id": "first", **first}),
         balance("same", 1, **{"segment_id": "second", **second}),
     ]
-    ordered = Book([], rows[::-1] if swapped else rows).access().collect()
+    ordered = Book([], rows[::-1] if swapped else rows).access().collect().sort("pool", "draw_rank")
     assert ordered["segment_id"].to_list() == [row["segment_id"] for row in rows]
     assert ordered["draw_rank"].to_list() == [0, 1]
 
 
 def test_every_pool_counts_from_zero() -> None:
     rows = [balance(name, 1, pool=pool) for name, pool in (("a", "p"), ("b", "q"), ("c", "p"), ("d", "q"), ("e", "r"))]
-    ordered = Book([], rows).access().collect()
+    ordered = Book([], rows).access().collect().sort("pool", "draw_rank")
     assert ordered.select("segment_id", "draw_rank").rows() == [
         ("a/1", 0),
         ("c/1", 1),
