@@ -66,3 +66,7 @@ class InvariantBreach(BillingError):
 
 class BatchConflict(BillingError):
     """An unfinished batch was opened by another engine version and has already reached a table."""
+
+
+class Overtaken(BillingError):
+    """Another process changed, meanwhile, what a computation had been made from; nothing was written. Do it again."""

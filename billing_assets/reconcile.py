@@ -15,6 +15,7 @@ from billing_assets.columns import DECIMAL
 from billing_assets.invoicing.drafts import SUMS, content_hash, line_contents
 from billing_assets.invoicing.lines import sums
 from billing_assets.money import zero
+from billing_assets.schemas import TABLES
 
 Tables = Callable[[str], pl.LazyFrame]
 """A table's committed rows by name; a table that does not exist yet is an empty frame of its schema."""
@@ -139,6 +140,12 @@ def uncounted_usage(equation: pl.LazyFrame) -> pl.LazyFrame:
     return equation.filter(pl.col("billed") + pl.col("listed") != pl.col("accepted"))
 
 
+def repeated_rows(table: str, rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Keys of a table that several of its rows have."""
+    keys = TABLES[table].sort_keys
+    return rows.group_by(keys).agg(rows=pl.len()).filter(pl.col("rows") > 1)
+
+
 def finalized_drafts(drafts: pl.LazyFrame, invoices: pl.LazyFrame) -> pl.LazyFrame:
     """Drafts of a period that is already finalized: the drafts are older than the last close."""
     final = invoices.filter(pl.col("status") == "FINALIZED")
@@ -193,6 +200,18 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         "lines_multiply", "line_items", "amount = quantity x unit price, rounded once at the 12th place",
         lambda t: line_arithmetic(t("line_items")),
+    ),
+    Invariant(
+        "priced_once", "rated_lines", "no priced line is there twice",
+        lambda t: repeated_rows("rated_lines", t("rated_lines")),
+    ),
+    Invariant(
+        "counted_once", "usage", "one row per metric, contract, period, group and day",
+        lambda t: repeated_rows("usage", t("usage")),
+    ),
+    Invariant(
+        "listed_once", "unbilled_usage", "no unbilled usage is listed twice",
+        lambda t: repeated_rows("unbilled_usage", t("unbilled_usage")),
     ),
     Invariant(
         "drafts_are_open", "draft_invoices", "no draft of a period that is finalized",

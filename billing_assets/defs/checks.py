@@ -11,10 +11,10 @@ from billing_assets import runs
 from billing_assets.defs.metadata import table
 from billing_assets.defs.partitions import month_end
 from billing_assets.defs.resources import BillingWorkspace, ReportBook, run_time
-from billing_assets.defs.specs import BOOKS, DRAFTS, INGESTION
+from billing_assets.defs.specs import BOOKS, DRAFTS, INGESTION, RATED
 from billing_assets.reconcile import INVARIANTS, Invariant
 
-STAGES = {"ingestion": (*INGESTION, "events"), "invoices": BOOKS, "drafts": DRAFTS}
+STAGES = {"ingestion": (*INGESTION, "events"), "invoices": (*RATED, *BOOKS), "drafts": DRAFTS}
 BLOCKING_STAGE = "ingestion"
 """Nothing is metered from events that do not reconcile. What is final was gated before its commit instead."""
 

@@ -11,10 +11,12 @@ import polars as pl
 
 from billing_assets import __version__
 from billing_assets.catalog import Catalog
+from billing_assets.errors import Overtaken
+from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.metering.grain import LATE
 from billing_assets.pipeline import bill
 from billing_assets.runs import months
-from billing_assets.runs.inputs import holding, inputs
+from billing_assets.runs.inputs import holding, inputs, watermarks
 from billing_assets.runs.reports import DraftReport, RateReport
 from billing_assets.runs.tables import as_table
 from billing_assets.schemas import TABLES
@@ -24,21 +26,32 @@ from billing_assets.storage.lake import Lake
 def rate_month(lake: Lake, catalog: Catalog, month: str, now: datetime) -> RateReport:
     """Write the month's slices of rated_lines, usage and unbilled_usage for the periods that are still open.
 
-    Rows of periods that are final stay as they were when they were finalized.
+    Rows of periods that are final stay as they were when they were finalized. Which periods are final is asked once,
+    before anything is computed: where another close has finalized some meanwhile, all of it is computed again.
     """
-    asked = months.question(lake, catalog, month, now)
-    computed = lake.collect_all(bill(inputs(lake, catalog, now, month), holding(lake)).frames())
+    while True:
+        try:
+            return _rate_month(lake, catalog, month, watermarks(lake, catalog, now))
+        except Overtaken:
+            continue
+
+
+def _rate_month(lake: Lake, catalog: Catalog, month: str, marks: Watermarks) -> RateReport:
+    now = marks.computed_as_of
+    asked = months.question(lake, catalog, month, now, marks)
+    given = inputs(lake, catalog, now, month, marks)
+    computed = lake.collect_all(bill(given, holding(lake)).frames())
     months.keep(asked, months.Month(*(computed[name] for name in ("invoices", "line_items", "equation"))))
     lines = computed["rated_lines"].with_columns(
         month=pl.lit(month),
         catalog_version=pl.lit(catalog.version),
-        events_through=pl.lit(lake.committed("ingest"), dtype=pl.Int64),
+        events_through=pl.lit(marks.events_through, dtype=pl.Int64),
         rated_as_of=pl.lit(now),
     )
     usage, unbilled = computed["usage"].filter(pl.col("month") == month), computed["unbilled"]
-    replace_open(lake, "rated_lines", lines, month)
-    replace_open(lake, "usage", usage, month)
-    replace_open(lake, "unbilled_usage", unbilled, month)
+    final = final_periods(lake, given.periods, marks)
+    for table, rows in (("rated_lines", lines), ("usage", usage), ("unbilled_usage", unbilled)):
+        replace_open(lake, table, rows, month, final, marks)
     return RateReport(
         month=month,
         lines=lines.height,
@@ -51,19 +64,39 @@ def rate_month(lake: Lake, catalog: Catalog, month: str, now: datetime) -> RateR
     )
 
 
-def replace_open(lake: Lake, table: str, computed: pl.DataFrame, month: str) -> None:
-    """Make `computed` the month's rows of `table`, beside the stored ones of contract periods that are final.
+def final_periods(lake: Lake, periods: pl.LazyFrame, marks: Watermarks) -> pl.LazyFrame:
+    """Grain (contract, billing period): those that were final when the computation began.
 
-    All of the late usage of those periods is in `computed`.
-    The instant of the computation does not count as a difference: a repeated run writes nothing.
+    Of `periods` the ones that are not open, which may have no invoice; and those of contracts that the catalog lacks.
     """
-    final = lake.scan("invoices").filter(pl.col("status") == "FINALIZED").select("contract_id", "period_start")
+    keys = ["contract_id", "period_start"]
+    invoices = lake.scan("invoices", through={"batch_no": marks.ledger_through})
+    finalized = invoices.filter(pl.col("status") == "FINALIZED", pl.col("invoice_type") == "USAGE").select(keys)
+    return pl.concat([periods.filter(~pl.col("is_open")).select(keys), finalized]).unique()
+
+
+def replace_open(
+    lake: Lake, table: str, computed: pl.DataFrame, month: str, final: pl.LazyFrame, marks: Watermarks
+) -> None:
+    """Make `computed` the month's rows of `table`, beside the stored ones of the `final` contract periods.
+
+    `computed` has no rows of those, but for all of their late usage. Stored rows that repeat a key are kept once.
+    The instant of the computation does not count as a difference: a repeated run writes nothing.
+    Raises Overtaken, with nothing written, if the books went on since the watermarks.
+    """
+    spec = TABLES[table]
     kept = lake.scan(table).filter(pl.col("month") == month).join(final, on=["contract_id", "period_start"], how="semi")
-    if "disposition" in TABLES[table].columns:
+    if "disposition" in spec.columns:
         kept = kept.filter(pl.col("disposition") != LATE)
-    fresh = TABLES[table].complete(computed.lazy()).select(*TABLES[table].columns)
-    rows = lake.collect(pl.concat([kept, fresh], how="diagonal_relaxed"))
-    lake.replace_slice(table, rows, {"month": month}, ignoring=[name for name in WHEN if name in rows.columns])
+    once = kept.sort(pl.all()).unique(subset=list(spec.sort_keys), keep="first", maintain_order=True)
+    fresh = spec.complete(computed.lazy()).select(*spec.columns)
+    rows = lake.collect(pl.concat([once, fresh], how="diagonal_relaxed"))
+
+    def is_current() -> bool:
+        return lake.committed("books") == marks.ledger_through
+
+    ignored = [name for name in WHEN if name in rows.columns]
+    lake.replace_slice(table, rows, {"month": month}, ignoring=ignored, provided=is_current)
 
 
 WHEN = ("rated_as_of", "events_through")
@@ -71,19 +104,34 @@ WHEN = ("rated_as_of", "events_through")
 
 
 def refresh_drafts(lake: Lake, catalog: Catalog, now: datetime) -> DraftReport:
-    """Overwrite the drafts: every open period as of `now`, whatever month it ends in."""
-    invoices, items = draft(lake, catalog, now)
-    lake.overwrite("draft_invoices", invoices)
-    lake.overwrite("draft_line_items", items)
-    return DraftReport(invoices.height, items.height, totals(invoices, "close_month", "currency"))
+    """Overwrite the drafts: every open period as of `now`, whatever month it ends in.
+
+    Computed again where another close has finalized some of them meanwhile.
+    """
+    while True:
+        marks = watermarks(lake, catalog, now)
+
+        def is_current(seen: int = marks.ledger_through) -> bool:
+            return lake.committed("books") == seen
+
+        invoices, items = draft(lake, catalog, now, marks)
+        try:
+            lake.overwrite("draft_invoices", invoices, provided=is_current)
+            lake.overwrite("draft_line_items", items, provided=is_current)
+        except Overtaken:
+            continue
+        return DraftReport(invoices.height, items.height, totals(invoices, "close_month", "currency"))
 
 
-def draft(lake: Lake, catalog: Catalog, now: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+def draft(
+    lake: Lake, catalog: Catalog, now: datetime, marks: Watermarks | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Draft invoices and their lines as of `now`, as the tables would have them, computed without writing."""
-    billed = bill(inputs(lake, catalog, now), holding(lake))
+    marks = marks or watermarks(lake, catalog, now)
+    billed = bill(inputs(lake, catalog, now, marks=marks), holding(lake))
     seen = {
         "computed_as_of": pl.lit(now),
-        "events_through": pl.lit(lake.committed("ingest"), dtype=pl.Int64),
+        "events_through": pl.lit(marks.events_through, dtype=pl.Int64),
         "catalog_version": pl.lit(catalog.version),
         "engine_version": pl.lit(__version__),
     }

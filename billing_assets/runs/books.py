@@ -10,7 +10,6 @@ from typing import Any
 
 import polars as pl
 
-from billing_assets import __version__
 from billing_assets.catalog import Catalog, resolve
 from billing_assets.columns import TIMESTAMP
 from billing_assets.errors import InvariantBreach
@@ -20,7 +19,7 @@ from billing_assets.reconcile import gate
 from billing_assets.runs import batches, manual_entries
 from billing_assets.runs.billing import totals
 from billing_assets.runs.catalogs import recorded_catalog
-from billing_assets.runs.inputs import sealed_months, started_periods
+from billing_assets.runs.inputs import sealed_months, started_periods, watermarks
 from billing_assets.runs.late import late_months
 from billing_assets.runs.months import month_of
 from billing_assets.runs.reports import FinalizeReport
@@ -56,9 +55,10 @@ def finalize(lake: Lake, catalog: Catalog, month: str, now: datetime, by: str) -
     apply_adjustments(lake, by, now)
 
     def propose(batch_no: int) -> dict[str, Any] | None:
-        marks = watermarks(lake, catalog, now, batch_no)
-        proposed[batch_no] = books_of(lake, catalog, marks, month, by)
-        return None if proposed[batch_no].is_empty else {"kind": "close", "month": month, "by": by, **encoded(marks)}
+        marks = watermarks(lake, catalog, now, batch_no - 1)
+        books = proposed[batch_no] = books_of(lake, catalog, marks, month, by)
+        listed = {"unbilled": dict(books.rows["month_closes"].select("close_month", "unbilled").rows())}
+        return None if books.is_empty else {"kind": "close", "month": month, "by": by, **encoded(marks), **listed}
 
     def finish(batch: batches.Batch) -> None:
         own = None if batch.is_resumed else proposed.get(batch.batch_no)
@@ -96,18 +96,6 @@ def finish_from_intent(batch: batches.Batch) -> None:
             raise InvariantBreach(f"batch {batch.batch_no} of {SEQUENCE} is of kind {kind!r}, which this engine lacks")
 
 
-def watermarks(lake: Lake, catalog: Catalog, now: datetime, batch_no: int) -> Watermarks:
-    """What a batch that is opened now depends on."""
-    return Watermarks(
-        events_through=lake.committed("ingest"),
-        ledger_through=batch_no - 1,
-        actions_through=0,
-        catalog_version=catalog.version,
-        computed_as_of=now,
-        engine_version=__version__,
-    )
-
-
 def encoded(marks: Watermarks) -> dict[str, Any]:
     """Watermarks as an intent keeps them."""
     return {
@@ -138,11 +126,17 @@ def resumed(lake: Lake, batch: batches.Batch) -> Books:
         computed_as_of=datetime.fromisoformat(intent["now"]),
         engine_version=intent["engine_version"],
     )
-    return books_of(lake, catalog, marks, intent["month"], intent["by"])
+    return books_of(lake, catalog, marks, intent["month"], intent["by"], intent.get("unbilled"))
 
 
-def books_of(lake: Lake, catalog: Catalog, marks: Watermarks, month: str, by: str) -> Books:
-    """Compute a batch: a pure function of its watermarks and of the batches before it."""
+def books_of(
+    lake: Lake, catalog: Catalog, marks: Watermarks, month: str, by: str, listed: Mapping[str, str] | None = None
+) -> Books:
+    """Compute a batch: a pure function of its watermarks, of the batches before it, and of `listed`.
+
+    listed: unbilled usage of the months that it seals as the seals have it, which is of a table that is written again;
+    None to read it now.
+    """
     taken = lake.scan("invoices", through={"batch_no": marks.ledger_through})
     computed = month_of(lake, catalog, month, marks)
     settings = catalog.settings
@@ -159,7 +153,7 @@ def books_of(lake: Lake, catalog: Catalog, marks: Watermarks, month: str, by: st
         "invoice_events": events.collect(),
         "invoices": invoices,
     }
-    rows["month_closes"] = seals(lake, marks, sealed, rows, by)
+    rows["month_closes"] = seals(lake, marks, sealed, rows, by, listed)
     checks = gate(invoices.lazy(), items.lazy(), taken, computed.equation.lazy())
     return Books(rows, computed.invoices, lake.collect_all(checks))
 

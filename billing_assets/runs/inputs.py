@@ -7,12 +7,25 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from billing_assets import __version__
 from billing_assets.catalog import Catalog, resolve
 from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.periods import billing_periods, close_month
 from billing_assets.pipeline import EventsAt, Hold, Inputs
 from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
+
+
+def watermarks(lake: Lake, catalog: Catalog, now: datetime, ledger_through: int | None = None) -> Watermarks:
+    """What a computation that begins now depends on; of the books, all that is committed if nothing else is said."""
+    return Watermarks(
+        events_through=lake.committed("ingest"),
+        ledger_through=lake.committed("books") if ledger_through is None else ledger_through,
+        actions_through=0,
+        catalog_version=catalog.version,
+        computed_as_of=now,
+        engine_version=__version__,
+    )
 
 
 def inputs(

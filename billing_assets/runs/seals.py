@@ -53,11 +53,16 @@ def months_between(first: datetime, end: datetime) -> list[str]:
 
 
 def seals(
-    lake: Lake, marks: Watermarks, months: tuple[str, ...], rows: Mapping[str, pl.DataFrame], by: str
+    lake: Lake,
+    marks: Watermarks,
+    months: tuple[str, ...],
+    rows: Mapping[str, pl.DataFrame],
+    by: str,
+    listed: Mapping[str, str] | None = None,
 ) -> pl.DataFrame:
     """One row of month_closes per month: control totals of its invoices and of the ledger, this batch's included.
 
-    `rows` has the batch's own `invoices` and `ledger_entries`.
+    `rows` has the batch's own `invoices` and `ledger_entries`; `listed` the column `unbilled` by month, if known.
     """
     read = {"batch_no": marks.ledger_through}
     columns = ["close_month", "invoice_id", "currency", "total", "content_hash"]
@@ -67,21 +72,29 @@ def seals(
         lake.collect(movements(lake.scan("ledger_entries", through=read))),
         lake.collect(movements(rows["ledger_entries"].lazy())),
     ]
-    unbilled = lake.collect(
-        lake.scan("unbilled_usage").filter(pl.col("month").is_in(months)).select("month", "disposition", "event_count")
-    )
+    unbilled = listed_events(lake, months) if listed is None else listed
     return pl.DataFrame(
         [_seal(month, marks, by, Sealed(invoices, pl.concat(moved), unbilled)) for month in months], schema=_SEAL
     )
 
 
+def listed_events(lake: Lake, months: tuple[str, ...]) -> dict[str, str]:
+    """Per month its unbilled events by disposition as they are now, JSON."""
+    listed = lake.scan("unbilled_usage").filter(pl.col("month").is_in(months))
+    found = lake.collect(listed.group_by("month", "disposition").agg(events=pl.col("event_count").sum()))
+    by_month: dict[str, dict[str, int]] = {month: {} for month in months}
+    for month, disposition, events in found.sort("month", "disposition").rows():
+        by_month[month][disposition] = events
+    return {month: json.dumps(events) for month, events in by_month.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What the seals are made of: invoices, ledger movements (grain of `movements`) and unbilled usage of months."""
+    """What seals are made of: invoices, ledger movements (grain of `movements`), unbilled events by month as JSON."""
 
     invoices: pl.DataFrame
     movements: pl.DataFrame
-    unbilled: pl.DataFrame
+    unbilled: Mapping[str, str]
 
 
 def movements(entries: pl.LazyFrame) -> pl.LazyFrame:
@@ -102,15 +115,13 @@ _SEAL: dict[str, pl.DataType | type[pl.DataType]] = {
 
 def _seal(month: str, marks: Watermarks, by: str, sealed: Sealed) -> dict[str, object]:
     of_month = sealed.invoices.filter(pl.col("close_month") == month)
-    listed = sealed.unbilled.filter(pl.col("month") == month).lazy().group_by("disposition")
-    events = listed.agg(events=pl.col("event_count").sum()).sort("disposition").collect()
     totals = {"invoices": _per_currency(of_month), "ledger": ledger_totals(sealed.movements, month)}
     return {
         "close_month": month,
         "sealed_at": marks.computed_as_of,
         "by": by,
         "control_totals": json.dumps(totals, sort_keys=True),
-        "unbilled": json.dumps({row["disposition"]: row["events"] for row in events.iter_rows(named=True)}),
+        "unbilled": sealed.unbilled[month],
         "content_hash": _digest(of_month),
         "events_through": marks.events_through,
     }

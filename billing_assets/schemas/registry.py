@@ -146,7 +146,7 @@ _SPECS = (
         metering.UnbilledUsage,
         (
             *("month", "usage_date", "disposition", "billable_metric_id", "customer_ref", "group_values"),
-            *("contract_id", "period_start", "product_id", "reason"),
+            *("customer_id", "contract_id", "period_start", "product_id", "reason"),
         ),
         ("month",),
     ),
@@ -160,6 +160,7 @@ _SPECS = (
                 "starting_at",
                 "line_type",
                 "tier_level",
+                "tier_lower",
                 "is_fee",
                 "rate_id",
                 "override_id",

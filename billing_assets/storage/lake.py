@@ -12,7 +12,7 @@ import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from billing_assets.errors import LakeError, SchemaBreach
+from billing_assets.errors import LakeError, Overtaken, SchemaBreach
 from billing_assets.storage import definition, failures
 from billing_assets.storage.numbering import table_app
 from billing_assets.storage.ordering import in_order
@@ -60,6 +60,11 @@ class Appended:
     @property
     def written(self) -> bool:
         return self.rows is not None
+
+
+def always() -> bool:
+    """Of a write that depends on nothing else."""
+    return True
 
 
 class Lake(LakeReader):
@@ -118,28 +123,47 @@ class Lake(LakeReader):
 
         return self._retrying(passage, attempt)
 
-    def replace_slice(self, table: str, frame: Rows, where: Slice, ignoring: Collection[str] = ()) -> int | None:
+    def replace_slice(
+        self,
+        table: str,
+        frame: Rows,
+        where: Slice,
+        ignoring: Collection[str] = (),
+        provided: Callable[[], bool] = always,
+    ) -> int | None:
         """Make `frame` the rows of the slice, in one commit; its Delta version, or None if they are its rows already.
 
         `ignoring` names columns that do not count in that comparison, such as the instant of the computation.
-        Raises SchemaBreach for a row outside the slice.
+        `provided` is asked before each attempt to commit. Raises Overtaken, with nothing written, if it says no, and
+        SchemaBreach for a row outside the slice.
         """
         passage = Passage(spec_of(table), frame)
         outside = passage.collected().filter(~as_filter(passage.spec, where)).height
         if outside:
             raise SchemaBreach(f"table {table}: {outside} row(s) outside the slice {as_sql(passage.spec, where)}")
-        return self._replace(passage, where, ignoring)
+        return self._replace(passage, where, ignoring, provided)
 
-    def overwrite(self, table: str, frame: Rows, ignoring: Collection[str] = ()) -> int | None:
-        """Make `frame` the whole table, in one commit; its Delta version, or None if it is the table already."""
-        return self._replace(Passage(spec_of(table), frame), {}, ignoring)
+    def overwrite(
+        self, table: str, frame: Rows, ignoring: Collection[str] = (), provided: Callable[[], bool] = always
+    ) -> int | None:
+        """Make `frame` the whole table, in one commit; its Delta version, or None if it is the table already.
 
-    def _replace(self, passage: Passage, where: Slice, ignoring: Collection[str]) -> int | None:
+        `ignoring` and `provided` as of `replace_slice`.
+        """
+        return self._replace(Passage(spec_of(table), frame), {}, ignoring, provided)
+
+    def _replace(
+        self, passage: Passage, where: Slice, ignoring: Collection[str], provided: Callable[[], bool]
+    ) -> int | None:
         spec, predicate = passage.spec, as_sql(passage.spec, where)
         if spec.append_only:
             raise LakeError(f"table {spec.name} is append-only; its rows are never replaced")
 
         def attempt(opened: DeltaTable) -> int | None:
+            if not provided():
+                raise Overtaken(
+                    f"table {spec.name} was not written: what its rows were made from has changed meanwhile"
+                )
             if self._holds(opened, passage, where, ignoring):
                 return None
             self._commit(opened, passage, "replace" if predicate else "overwrite", predicate=predicate or None)
