@@ -66,6 +66,7 @@ def _lines(base: pl.LazyFrame) -> pl.LazyFrame:
         pricing_group_values=pl.lit(NO_GROUP), presentation_group_values=pl.lit(NO_GROUP), is_fee=pl.lit(value=False),
         amount_unit=pl.lit("USD"), quantity=(pl.col("line_key") % 997).cast(DECIMAL) * decimal("1.7"),
         unit_price=(pl.col("place") + 1).cast(DECIMAL) * decimal("0.31"), incurred_from=month[0], incurred_to=month[1],
+        dated_at=month[1],
         caps_lanes=pl.lit(value=False),
     ).with_columns(amount=pl.col("quantity") * pl.col("unit_price")).with_columns(net="amount").select(
         pl.col(name).cast(dtype) for name, dtype in DRAWING_LINE.items()

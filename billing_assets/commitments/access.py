@@ -34,9 +34,11 @@ BALANCE: dict[str, pl.DataType] = {
     "balance_position": pl.Int64(),
     "seat_key": pl.String(),
     "seat_value": pl.String(),
+    "drawn_after": TIMESTAMP,
 }
 """Grain segment_id. A balance without contract_id is its customer's; unit is a currency, a pricing unit or
-`quantity:<product>`; seat_key and seat_value are set where only the usage of one seat may draw."""
+`quantity:<product>`; seat_key and seat_value are set where only the usage of one seat may draw; drawn_after where only
+invoices dated after it may (a rollover: the old contract's last invoice is dated then)."""
 
 DRAWING_LINE: dict[str, pl.DataType] = {
     "line_key": pl.Int64(),
@@ -56,10 +58,11 @@ DRAWING_LINE: dict[str, pl.DataType] = {
     "net": DECIMAL,
     "incurred_from": TIMESTAMP,
     "incurred_to": TIMESTAMP,
+    "dated_at": TIMESTAMP,
     "caps_lanes": pl.Boolean(),
 }
-"""Grain line_key. draw_order orders the lines of a pool over all its open invoices; net is what a balance may pay
-(docs/semantics.md, Commits and credits)."""
+"""Grain line_key. draw_order orders the lines of a pool over all its open invoices; net is what a balance may
+pay; dated_at is the end of its invoice's period, or its invoice's date (docs/semantics.md, Commits and credits)."""
 
 DRAWABLE_TYPES = ("usage", "minimum_adjustment", "subscription", "composite", "late_usage")
 """Line types that balances pay for. A shortfall of minimum spend is a minimum_adjustment without a product, and is

@@ -15,7 +15,7 @@ import polars as pl
 from billing_assets.columns import DECIMAL
 from billing_assets.commitments import parts
 from billing_assets.commitments.order import first_of, place_in
-from billing_assets.commitments.reach import Hold, Reach, pair
+from billing_assets.commitments.reach import Hold, Reach, meeting, pair
 from billing_assets.money import zero
 
 DRAW: dict[str, pl.DataType] = {
@@ -55,13 +55,13 @@ def depth(found: Reach) -> pl.LazyFrame:
 
 
 def useful(found: Reach) -> pl.LazyFrame:
-    """Balances with access in hours of their pool's lines; `rank` counts them in the pool."""
+    """Balances that hold something, with access in hours of their pool's lines; `rank` counts them in the pool."""
     spans = found.lines.group_by("pool_no").agg(first=pl.col("incurred_from").min(), last=pl.col("incurred_to").max())
     open_end = pl.col("ending_before").is_null() | (pl.col("ending_before") > pl.col("first"))
     return (
         found.balances.drop("segment_id", "draw_rank")
         .join(spans, on="pool_no", maintain_order="left")
-        .filter(open_end, pl.col("starting_at") < pl.col("last"))
+        .filter(pl.col("available") > zero(), open_end, pl.col("starting_at") < pl.col("last"))
         .with_columns(rank=place_in("pool_no"))
         .drop("first", "last")
     )
@@ -78,8 +78,8 @@ def drawdown(found: Reach, ranks: int, hold: Hold, lanes: Lanes | None = None) -
     discounts = lanes.depth if lanes else 0
     draws = []
     for rank in range(ranks):
-        meeting = met(found, balances.filter(pl.col("rank") == rank), state)
-        drawn = hold(taken(priced(meeting, prices), discounts))
+        met = meeting(found, found.lines, balances.filter(pl.col("rank") == rank))
+        drawn = hold(taken(priced(met.join(state, on="line", maintain_order="left"), prices), discounts))
         draws.append(hold(drawn.select(_AS_DRAWN)))
         if rank + 1 < ranks:
             later = balances.filter(pl.col("rank") > rank).select("pool_no").unique()
@@ -95,7 +95,8 @@ _AS_DRAWN = (
 
 def opened(found: Reach, lanes: Lanes | None) -> pl.LazyFrame:
     """The lines as nothing has drawn on them: quantity, amount, and `left`, what is left to pay."""
-    state = found.lines.select("line", "line_key", "pool_no", "quantity", "unit_price", "amount", left="net")
+    payable = found.lines.filter(pl.col("net") > zero(), pl.col("amount") > zero())
+    state = payable.select("line", "line_key", "pool_no", "quantity", "unit_price", "amount", left="net")
     if lanes is None:
         return state.drop("line_key")
     with_discounts = state.join(in_columns(lanes), on="line_key", how="left").drop("line_key")
@@ -131,36 +132,15 @@ def lane_prices(lines: pl.LazyFrame, balances: pl.LazyFrame, prices: pl.LazyFram
     )
 
 
-def met(found: Reach, balances: pl.LazyFrame, state: pl.LazyFrame) -> pl.LazyFrame:
-    """Lines with the one balance of their pool that may pay for them now, in their order."""
-    in_time = (pl.col("incurred_from") >= pl.col("starting_at")) & (
-        pl.col("ending_before").is_null() | (pl.col("incurred_to") <= pl.col("ending_before"))
-    )
-    by_units, by_money = pl.col("has_units") & (pl.col("quantity") > zero()), pl.col("unit") == pl.col("amount_unit")
-    meeting = (
-        found.lines.drop("line_key", "unit_price", "amount", "net", "caps_lanes")
-        .join(balances.drop("commit_id"), on="pool_no", maintain_order="left")
-        .filter(in_time, pl.when("by_quantity").then(by_units).otherwise(by_money))
-        .with_columns(allowed=pair("which_no", "what_no"), owns=pl.col("contract_no").eq_missing(pl.col("owner_no")))
-        .join(found.allowed, on="allowed", how="semi", maintain_order="left")
-    )
-    names = ("line", "balance", "by_quantity", "available")
-    own = meeting.filter("owns").select(names)
-    other = meeting.filter(~pl.col("owns"), "is_shared").with_columns(shared=pair("balance", "contract_no"))
-    others = other.join(found.shared, on="shared", how="semi", maintain_order="left").select(names)
-    both = own.merge_sorted(others, key="line")
-    return both.join(state, on="line", maintain_order="left")
-
-
-def priced(meeting: pl.LazyFrame, prices: pl.LazyFrame | None) -> pl.LazyFrame:
-    """With `lane_price`, null where the balance pays the list price."""
+def priced(met: pl.LazyFrame, prices: pl.LazyFrame | None) -> pl.LazyFrame:
+    """`met` with `lane_price`, null where the balance pays the list price."""
     if prices is None:
-        return meeting.with_columns(lane_price=pl.lit(None, dtype=DECIMAL))
+        return met.with_columns(lane_price=pl.lit(None, dtype=DECIMAL))
     lane = pair("line", "balance")
-    return meeting.with_columns(lane=lane).join(prices, on="lane", how="left", maintain_order="left").drop("lane")
+    return met.with_columns(lane=lane).join(prices, on="lane", how="left", maintain_order="left").drop("lane")
 
 
-def taken(meeting: pl.LazyFrame, discounts: int) -> pl.LazyFrame:
+def taken(met: pl.LazyFrame, discounts: int) -> pl.LazyFrame:
     """The draws of one balance per pool, beside their lines as they were before.
 
     What earlier lines of the pool take is a cumulative sum over all pools less its value where the pool starts; no term
@@ -169,7 +149,7 @@ def taken(meeting: pl.LazyFrame, discounts: int) -> pl.LazyFrame:
     """
     term = pl.min_horizontal("price", "available")
     return (
-        meeting.with_columns(price=parts.price_in_unit(discounts))
+        met.with_columns(price=parts.price_in_unit(discounts))
         .with_columns(running=term.cum_sum() - term)
         .with_columns(before=pl.col("running") - pl.when(first_of("pool_no")).then("running").forward_fill())
         .filter(pl.col("before") < pl.col("available"))

@@ -22,11 +22,11 @@ Hold = Callable[[pl.LazyFrame], pl.LazyFrame]
 _VALUES = ("pricing_group_values", "presentation_group_values")
 _LINE = (
     "line_key", "pool_no", "contract_no", "what_no", "amount_unit", "has_units", "incurred_from", "incurred_to",
-    "quantity", "unit_price", "amount", "net", "caps_lanes",
+    "dated_at", "quantity", "unit_price", "amount", "net", "caps_lanes",
 )  # fmt: skip
 _BALANCE = (
     "pool_no", "draw_rank", "segment_id", "commit_id", "owner_no", "which_no", "by_quantity", "unit", "available",
-    "starting_at", "ending_before", "is_shared",
+    "starting_at", "ending_before", "is_shared", "drawn_after",
 )  # fmt: skip
 
 
@@ -54,9 +54,8 @@ def pair(first: str, second: str) -> pl.Expr:
 def reach(
     lines: pl.LazyFrame, access: pl.LazyFrame, selectors: pl.LazyFrame, shares: pl.LazyFrame, hold: Hold
 ) -> Reach:
-    """`lines` as DRAWING_LINE, `access` as BALANCE, `selectors` and `shares` (balance_contracts) of the catalog.
-
-    Lines that no balance can ever pay for are left out: of another type, or without anything left to pay.
+    """`lines` as DRAWING_LINE, `access` as BALANCE with draw_rank and `available`; of the catalog, `selectors` and
+    `shares` (balance_contracts). Lines of a type that no balance pays for are left out.
     """
     contracts = hold(contract_numbers(lines))
     which = hold(numbered(access.select("selector", "seat_key", "seat_value", which=_which()), "which"))
@@ -101,7 +100,7 @@ def drawing_lines(lines: pl.LazyFrame, contracts: pl.LazyFrame, asked: pl.LazyFr
     values = [pl.when("asks_values").then(pl.col(name).fill_null(NO_GROUP)).alias(name) for name in _VALUES]
     has_units = ~pl.col("is_fee").fill_null(value=False) & ~pl.col("line_type").is_in(WITHOUT_UNITS)
     return (
-        lines.filter(pl.col("line_type").is_in(DRAWABLE_TYPES), pl.col("net") > zero(), pl.col("amount") > zero())
+        lines.filter(pl.col("line_type").is_in(DRAWABLE_TYPES))
         .join(asked, on="product_id", how="left")
         .join(contracts.drop("pool"), on="contract_id")
         .with_columns(*values, has_units=has_units)
@@ -121,12 +120,11 @@ def numbered_lines(
 
 
 def numbered_balances(access: pl.LazyFrame, contracts: pl.LazyFrame, which: pl.LazyFrame) -> pl.LazyFrame:
-    """Balances of the pools that have lines and that hold something, in their order."""
+    """Balances of the pools that have lines, in their order."""
     pools = contracts.select("pool", "pool_no").unique()
     owners = contracts.select("contract_id", owner_no="contract_no")
     return (
-        access.filter(pl.col("available") > zero())
-        .with_columns(which=_which())
+        access.with_columns(which=_which())
         .join(pools, on="pool")
         .join(which.select("which", "which_no"), on="which")
         .join(owners, on="contract_id", how="left")
@@ -138,6 +136,35 @@ def numbered_balances(access: pl.LazyFrame, contracts: pl.LazyFrame, which: pl.L
         .sort("pool_no", "draw_rank")
         .with_row_index("balance")
     )
+
+
+def meeting(found: Reach, lines: pl.LazyFrame, balances: pl.LazyFrame) -> pl.LazyFrame:
+    """Grain (line, balance), sorted by line: which of `balances` may pay for which of `lines`, both as of `found`.
+
+    Columns: line, balance, by_quantity, available.
+    """
+    by_units, by_money = pl.col("has_units") & (pl.col("quantity") > zero()), pl.col("unit") == pl.col("amount_unit")
+    paired = (
+        lines.select("line", "pool_no", "quantity", *_MATCHED)
+        .join(balances.drop("commit_id"), on="pool_no", maintain_order="left")
+        .filter(in_time(), pl.when("by_quantity").then(by_units).otherwise(by_money))
+        .with_columns(allowed=pair("which_no", "what_no"), owns=pl.col("contract_no").eq_missing(pl.col("owner_no")))
+        .join(found.allowed, on="allowed", how="semi", maintain_order="left")
+    )
+    names = ("line", "balance", "by_quantity", "available")
+    other = paired.filter(~pl.col("owns"), "is_shared").with_columns(shared=pair("balance", "contract_no"))
+    others = other.join(found.shared, on="shared", how="semi", maintain_order="left")
+    return paired.filter("owns").select(names).merge_sorted(others.select(names), key="line")
+
+
+_MATCHED = ("contract_no", "what_no", "amount_unit", "has_units", "incurred_from", "incurred_to", "dated_at")
+
+
+def in_time() -> pl.Expr:
+    """Whether the hours of a line lie inside the access segment, and its invoice after what the balance waits for."""
+    before_end = pl.col("ending_before").is_null() | (pl.col("incurred_to") <= pl.col("ending_before"))
+    waited = pl.col("drawn_after").is_null() | (pl.col("dated_at") > pl.col("drawn_after"))
+    return (pl.col("incurred_from") >= pl.col("starting_at")) & before_end & waited
 
 
 def allowed(

@@ -54,7 +54,7 @@ def line(key: int, quantity: object, price: object, **terms: Any) -> Row:
         "line_key": key, "pool": "c", "draw_order": key, "invoice_id": "i", "contract_id": "c", "line_type": "usage",
         "product_id": "api", "pricing_group_values": "{}", "presentation_group_values": "{}", "is_fee": False,
         "amount_unit": "USD", "quantity": units, "unit_price": each, "amount": amount, "net": amount,
-        "incurred_from": JANUARY, "incurred_to": FEBRUARY, "caps_lanes": False, **terms,
+        "incurred_from": JANUARY, "incurred_to": FEBRUARY, "dated_at": FEBRUARY, "caps_lanes": False, **terms,
     }  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def balance(name: str, amount: object, **terms: Any) -> Row:
         "priority": Decimal(100), "cost": Decimal(0), "amount": held, "available": held, "starting_at": JANUARY,
         "ending_before": FEBRUARY, "rollover_fraction": None, "is_rollover": False, "selector": ANYTHING,
         "product_count": None, "value_specifier_count": 0, "contract_count": 1, "balance_position": 0,
-        "seat_key": None, "seat_value": None, **terms,
+        "seat_key": None, "seat_value": None, "drawn_after": None, **terms,
     }  # fmt: skip
 
 

@@ -80,6 +80,8 @@ def reaches(book: Book, balance: Row, line: Row) -> bool:
     if line["incurred_from"] < balance["starting_at"] or (end is not None and line["incurred_to"] > end):
         return False
 
+    if balance["drawn_after"] is not None and line["dated_at"] <= balance["drawn_after"]:
+        return False
     values = [json.loads(line[name] or "{}") for name in ("pricing_group_values", "presentation_group_values")]
     if balance["seat_key"] is not None:
         absent = object()

@@ -46,7 +46,8 @@ def lines(draw: st.DrawFn, key: int) -> Row:
         pricing_group_values=draw(st.sampled_from(VALUES)),
         presentation_group_values=draw(st.sampled_from((*VALUES, None))),
         amount_unit=draw(st.sampled_from(("USD", "USD", "USD", "ai"))), incurred_from=day(start),
-        incurred_to=day(start + draw(st.integers(1, 2))), caps_lanes=draw(st.sampled_from((False, False, False, True))),
+        incurred_to=day(start + draw(st.integers(1, 2))),
+        dated_at=day(draw(st.integers(8, 9))), caps_lanes=draw(st.sampled_from((False, False, False, True))),
     )  # fmt: skip
 
 
@@ -64,6 +65,7 @@ def balances(draw: st.DrawFn, number: int) -> Row:
         is_rollover=draw(st.sampled_from((False, False, True))),
         priority=draw(st.sampled_from((Decimal(1), Decimal(100)))),
         starting_at=day(start), ending_before=draw(st.sampled_from((None, day(start + 2), day(start + 9)))),
+        drawn_after=draw(st.sampled_from((None, None, None, day(8)))),
         selector=draw(st.integers(0, 3)), balance_position=number,
         **draw(st.sampled_from(({}, {}, {}, {"seat_key": "m", "seat_value": "x"}))),
     )  # fmt: skip
