@@ -93,5 +93,5 @@ class SqlMetric(_Metric):
 BillableMetric = Annotated[
     CountMetric | KeyedMetric | TimeWeightedMetric | SqlMetric, Field(discriminator="aggregation_type")
 ]
-EventMetric = CountMetric | KeyedMetric
+EventMetric = CountMetric | KeyedMetric | TimeWeightedMetric
 """The metrics that compile to measures."""

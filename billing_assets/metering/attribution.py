@@ -27,6 +27,7 @@ from billing_assets.metering.grain import (
     SLICE_OF_METRIC,
     UNMATCHED,
 )
+from billing_assets.metering.levels import opening_levels, openings
 from billing_assets.metering.measures import (
     NO_METRIC,
     Measure,
@@ -38,6 +39,7 @@ from billing_assets.metering.measures import (
 from billing_assets.metering.placement import WINDOW, placements
 from billing_assets.metering.slices import hours_of_cut_days, slices, value_slices, watermarks
 from billing_assets.metering.states import group_json
+from billing_assets.money import zero
 
 if TYPE_CHECKING:
     from billing_assets.catalog.frames import CatalogFrames
@@ -55,11 +57,16 @@ class Attribution:
     usage: of these the ones that a product of a billed period takes, with GROUP; and where a product takes another
     metric, or by other keys, for a part of the period, the slices of the other part as well: is_current is false there.
     values: grain (measure, reference, group values, window, value), the distinct values of the same windows.
+    openings: grain (billed period, measure, group values), what levels had come to when the period began; see `levels`.
+    opening_levels: grain (GROUP, taking), opening_level, not 0.
     """
 
     candidates: pl.LazyFrame
     usage: pl.LazyFrame
     values: pl.LazyFrame
+    openings: pl.LazyFrame
+    opening_levels: pl.LazyFrame
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,7 @@ class Terms:
 def attribute(
     states: pl.LazyFrame,
     values: pl.LazyFrame,
+    past: pl.LazyFrame,
     terms: Terms,
     frames: CatalogFrames,
     periods: pl.LazyFrame,
@@ -87,6 +95,7 @@ def attribute(
 ) -> Attribution:
     """Attribute the hours that have begun by `now`. `hold` computes a frame once that is read many times.
 
+    `past` is `levels.history` of all states before the first of `states`.
     `periods` has every billing period that the usage can lie in: contract_id, period_start, period_end, close_month,
     `is_billed` (this computation is about it) and `events_through` (not null: final, with the last ingest batch that it
     has seen).
@@ -98,15 +107,39 @@ def attribute(
     placed = hold(placements(merged.select(WINDOW).unique(), frames, periods))
     possible = hold(_candidates(merged, placed, terms, frames))
     candidates = hold(pl.concat([possible.filter("is_current"), _unmatched(merged, measures)], how="diagonal"))
-    groups = group_map(merged.select("measure_id", "group_values").unique(), terms)
+    found = hold(
+        openings(past, merged, measures, frames, periods).pipe(_excluded, terms.metrics).filter(~pl.col("is_excluded"))
+    )
+    combinations = pl.concat([frame.select("measure_id", "group_values") for frame in (merged, found)]).unique()
+    groups = group_map(combinations, terms)
     taken = possible if terms.has_swaps else candidates
     usage = taken.filter(pl.col("code") == CODE[BILLED]).join(groups, on=["measure_id", "signature", "group_values"])
-    return Attribution(candidates, usage, value_slices(values.filter(begun), hours))
+    levels = found.pipe(_opening_levels, groups, terms, frames)
+    return Attribution(candidates, usage, value_slices(values.filter(begun), hours), found, levels, now)
 
 
-def usage_groups(usage: pl.LazyFrame) -> pl.LazyFrame:
-    """The groups that saw an event in their period. Grain GROUP."""
-    return usage.filter("is_current").select(GROUP).unique()
+def usage_groups(attributed: Attribution) -> pl.LazyFrame:
+    """The groups that saw an event in their period, or that a level from before it stands in. Grain GROUP."""
+    seen = attributed.usage.filter("is_current").select(GROUP)
+    return pl.concat([seen, attributed.opening_levels.select(GROUP)]).unique()
+
+
+def _opening_levels(found: pl.LazyFrame, groups: pl.LazyFrame, terms: Terms, frames: CatalogFrames) -> pl.LazyFrame:
+    """Grain (GROUP, taking): the levels of `openings` as products that take them in the period group them."""
+    taken = (
+        takings(frames.product_versions)
+        .join(metric_frame(terms.metrics), on="billable_metric_id")
+        .join(frames.contract_products, on="product_id")
+    )
+    since, until = pl.col("taken_from"), pl.col("taken_until")
+    meets = (since.is_null() | (since < pl.col("period_end"))) & (until.is_null() | (until > pl.col("period_start")))
+    levels = (
+        found.join(taken, on=["contract_id", "measure_id"])
+        .filter(meets)
+        .join(groups, on=["measure_id", "signature", "group_values"])
+        .pipe(opening_levels, (*GROUP, "taking"))
+    )
+    return levels.filter(pl.col("opening_level") != zero())
 
 
 def _candidates(merged: pl.LazyFrame, placed: pl.LazyFrame, terms: Terms, frames: CatalogFrames) -> pl.LazyFrame:

@@ -7,8 +7,18 @@ from collections.abc import Sequence
 import polars as pl
 
 from billing_assets.columns import DECIMAL
-from billing_assets.metering.attribution import Terms, takings
+from billing_assets.metering.attribution import Attribution, Terms, takings
 from billing_assets.metering.grain import GROUP
+from billing_assets.metering.levels import (
+    LEVELS,
+    as_of,
+    changes,
+    changes_at,
+    counted_hours,
+    hours_of,
+    mean_to_date,
+    readings_as_changes,
+)
 from billing_assets.metering.measures import STATISTICS, event_metrics, metric_frame
 from billing_assets.metering.slices import merged
 from billing_assets.money import decimal, or_zero, share, zero
@@ -17,16 +27,14 @@ SEGMENT = (*GROUP, "segment_start")
 VALUE_WINDOW = ("measure_id", "customer_ref", "group_values", "window_start")
 
 
-def cumulatives(
-    usage: pl.LazyFrame, values: pl.LazyFrame, segments: pl.LazyFrame, terms: Terms, versions: pl.LazyFrame
-) -> pl.LazyFrame:
+def cumulatives(attributed: Attribution, segments: pl.LazyFrame, terms: Terms, versions: pl.LazyFrame) -> pl.LazyFrame:
     """`segments` with `raw_cumulative`, `event_count` and `exception_count`. Grain (group, segment), as it came.
 
     raw_cumulative is the metric's value from the period's start to the segment's end, before conversion; 0 of nothing.
     event_count counts the segment's own events with a usable value, exception_count those without. A group has every
     segment of its period, those without usage too. Where the product changes what it takes, see `_through_swaps`.
     """
-    metrics = terms.metrics
+    metrics, usage, values = terms.metrics, attributed.usage, attributed.values
     kinds: set[str] = {metric.aggregation_type for metric in event_metrics(metrics)}
     spans = segments.select(*SEGMENT, "segment_end")
     own = [pl.when("is_current").then(_usable()).sum(), pl.when("is_current").then("exception_count").sum()]
@@ -42,6 +50,8 @@ def cumulatives(
     )
     if "UNIQUE" in kinds:
         rows = rows.join(_new_values(usage, values, spans), on=[*SEGMENT, "taking"], how="left")
+    if kinds & set(LEVELS):
+        rows = rows.pipe(_with_levels, attributed, segments)
     valued = rows.with_columns(
         event_count=pl.col("own_events").fill_null(0),
         exception_count=pl.col("own_exceptions").fill_null(0),
@@ -80,11 +90,12 @@ def _usable() -> pl.Expr:
 
 
 def of_events(kinds: set[str]) -> list[pl.Expr]:
-    """Aggregates of slices: events with a usable value, exceptions, and the statistics that `kinds` need."""
-    return [
-        _usable().sum().alias("event_count"),
-        *merged(sorted({STATISTICS[kind] for kind in kinds & STATISTICS.keys()}))[1:],
-    ]
+    """Aggregates of slices: events with a usable value, exceptions, and the statistics that `kinds` need.
+
+    Levels are aggregated apart, since what they add depends on where their span ends.
+    """
+    statistics = {name for kind in kinds - set(LEVELS) for name in STATISTICS.get(kind, ())}
+    return [_usable().sum().alias("event_count"), *merged(sorted(statistics))[1:]]
 
 
 def to_date(kinds: set[str], keys: Sequence[str] = GROUP, order: str = "segment_start") -> pl.Expr:
@@ -106,6 +117,7 @@ def to_date(kinds: set[str], keys: Sequence[str] = GROUP, order: str = "segment_
         branches["LATEST"] = over(pl.col("last_value").forward_fill())
     if "UNIQUE" in kinds:
         branches["UNIQUE"] = over(pl.col("new_values").fill_null(0).cum_sum()) * decimal(1)
+    branches |= {kind: mean_to_date(keys, order) for kind in LEVELS if kind in kinds}
     value = pl.lit(None, dtype=DECIMAL)
     for kind, expression in branches.items():
         value = pl.when(pl.col("aggregation_type") == kind).then(expression.cast(DECIMAL)).otherwise(value)
@@ -115,6 +127,32 @@ def to_date(kinds: set[str], keys: Sequence[str] = GROUP, order: str = "segment_
 def _inside() -> pl.Expr:
     """Whether the window lies in the segment; no window crosses a bound of one."""
     return (pl.col("window_start") >= pl.col("segment_start")) & (pl.col("window_start") < pl.col("segment_end"))
+
+
+def _with_levels(rows: pl.LazyFrame, attributed: Attribution, segments: pl.LazyFrame) -> pl.LazyFrame:
+    """`rows`, by segment and taking, with what `mean_to_date` reads."""
+    start, end = pl.col("segment_start"), pl.col("segment_end")
+    counted = pl.min_horizontal(end, as_of(attributed.now))
+    spans = segments.select(*SEGMENT, "segment_end", counted_end=counted)
+    owner, keys = (*GROUP, "taking"), [*SEGMENT, "taking"]
+    slices = attributed.usage.filter(pl.col("aggregation_type") == "TIME_WEIGHTED_SUM").join(spans, on=GROUP)
+    takers = attributed.usage.filter(pl.col("aggregation_type") == "TIME_WEIGHTED_LATEST")
+    readings = attributed.values.join(takers.select(*VALUE_WINDOW, *owner).unique(), on=VALUE_WINDOW)
+    moves = readings_as_changes(readings, attributed.opening_levels, owner).join(spans, on=GROUP)
+    moved = pl.concat(
+        [
+            changes(slices.filter(_inside()), keys, "counted_end"),
+            changes_at(moves.filter(_inside()), keys, "counted_end"),
+        ]
+    )
+    return (
+        rows.join(moved, on=keys, how="left")
+        .join(attributed.opening_levels, on=list(owner), how="left")
+        .with_columns(
+            span_hours=counted_hours(start, end, attributed.now),
+            period_hours=hours_of(pl.col("period_start"), pl.col("period_end")),
+        )
+    )
 
 
 def _new_values(usage: pl.LazyFrame, values: pl.LazyFrame, spans: pl.LazyFrame) -> pl.LazyFrame:

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from billing_assets.catalog.metrics import BillableMetric, EventMetric
-from billing_assets.metering.attribution import decoded
+from billing_assets.metering.attribution import Attribution, decoded
 from billing_assets.metering.cumulatives import VALUE_WINDOW, of_events, to_date
 from billing_assets.metering.events import TEXT
 from billing_assets.metering.grain import BILLED, CODE, NO_PRODUCT
+from billing_assets.metering.level_days import SERIES, level_days
+from billing_assets.metering.levels import LEVELS
 from billing_assets.metering.measures import event_metrics, measure_of
 from billing_assets.metering.states import group_json, key_json
 from billing_assets.money import zero
@@ -18,33 +20,39 @@ from billing_assets.money import zero
 COUNTED = (CODE[BILLED], CODE[NO_PRODUCT])
 """What counts as a contract's usage: whether or not a product takes it, but nothing that its usage filters refuse."""
 
-SERIES = ("contract_id", "period_start", "group_values")
-"""What has a value to date, of one metric and group key."""
 
-
-def daily_usage(candidates: pl.LazyFrame, values: pl.LazyFrame, metrics: Sequence[BillableMetric]) -> pl.LazyFrame:
+def daily_usage(attributed: Attribution, metrics: Sequence[BillableMetric]) -> pl.LazyFrame:
     """Grain (metric, contract, billing period, declared group key, group values, day with an event).
 
     `quantity` is the day's increment of `cumulative`, the period-to-date value, both before conversion and rounding.
-    Rows of different group keys of a metric describe the same events.
+    Rows of different group keys of a metric describe the same events. A time-weighted metric has a row for every day
+    that is counted, from the first on which its level or an event is there.
     """
-    counted = candidates.filter(pl.col("code").is_in(COUNTED), ~pl.col("is_excluded"), pl.col("is_first"))
+    counted = attributed.candidates.filter(pl.col("code").is_in(COUNTED), ~pl.col("is_excluded"), pl.col("is_first"))
     return pl.concat(
-        [part for metric in event_metrics(metrics) for part in _of_metric(metric, metrics, counted, values)]
+        [part for metric in event_metrics(metrics) for part in _of_metric(metric, metrics, counted, attributed)]
     )
 
 
 def _of_metric(
-    metric: EventMetric, metrics: Sequence[BillableMetric], counted: pl.LazyFrame, values: pl.LazyFrame
+    metric: EventMetric, metrics: Sequence[BillableMetric], counted: pl.LazyFrame, attributed: Attribution
 ) -> Iterator[pl.LazyFrame]:
     measure = measure_of(metric, metrics)
     own = counted.filter(pl.col("billable_metric_id") == metric.id)
-    combinations = decoded(own.select("measure_id", "group_values").unique(), measure)
-    of_measure = values.filter(pl.col("measure_id") == measure.measure_id)
+    openings = attributed.openings.filter(pl.col("measure_id") == measure.measure_id)
+    both = pl.concat([frame.select("measure_id", "group_values") for frame in (own, openings)]).unique()
+    combinations = decoded(both, measure)
+    of_measure = attributed.values.filter(pl.col("measure_id") == measure.measure_id)
+    kind = str(metric.aggregation_type)
     for key in metric.group_keys or ((),):
         shown = combinations.select("group_values", shown=group_json({name: TEXT + name for name in key}))
         rows = own.join(shown, on="group_values")
-        yield _days(str(metric.aggregation_type), rows, of_measure).select(
+        days = (
+            level_days(kind, rows, of_measure, openings.join(shown, on="group_values"), attributed.now)
+            if kind in LEVELS
+            else _days(kind, rows, of_measure)
+        )
+        yield days.select(
             pl.lit(metric.id).alias("billable_metric_id"),
             "customer_id",
             *SERIES,

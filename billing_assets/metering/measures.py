@@ -14,12 +14,21 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from billing_assets.catalog.metrics import BillableMetric, CountMetric, EventMetric, KeyedMetric
+from billing_assets.catalog.metrics import BillableMetric, CountMetric, EventMetric, KeyedMetric, TimeWeightedMetric
 from billing_assets.catalog.values import canonical_text
 
 NO_METRIC = "no_metric"
-STATISTICS = {"SUM": "sum", "AVG": "sum", "MIN": "min", "MAX": "max", "LATEST": "last"}
-"""What each aggregation needs of the numbers of its key. COUNT needs the counts, UNIQUE the values."""
+STATISTICS: dict[str, tuple[str, ...]] = {
+    "SUM": ("sum",),
+    "AVG": ("sum",),
+    "MIN": ("min",),
+    "MAX": ("max",),
+    "LATEST": ("last",),
+    "TIME_WEIGHTED_SUM": ("sum", "held"),
+    "TIME_WEIGHTED_LATEST": ("last", "readings"),
+}
+"""What each aggregation needs of the numbers of its key. COUNT needs the counts, UNIQUE the values. held: each value
+times what is left of its hour. readings: every value with its instant, in `usage_values`."""
 
 ConditionOf = tuple[str, bool | None, tuple[str, ...] | None, tuple[str, ...] | None]
 """Property, exists, in_values, not_in_values."""
@@ -59,8 +68,7 @@ def compile_measures(metrics: Iterable[BillableMetric]) -> tuple[Measure, ...]:
     events = event_metrics(metrics)
     needs: dict[_Source, set[str]] = {}
     for metric in events:
-        needed = STATISTICS.get(metric.aggregation_type)
-        needs.setdefault(_source(metric, events), set()).update({needed} if needed else set())
+        needs.setdefault(_source(metric, events), set()).update(STATISTICS.get(metric.aggregation_type, ()))
     measures = [
         _identified(kind, (one,), key, group_key, tuple(sorted(statistics)))
         for (kind, one, key, group_key), statistics in needs.items()
@@ -90,8 +98,8 @@ def metric_frame(metrics: Iterable[BillableMetric]) -> pl.LazyFrame:
 
 
 def event_metrics(metrics: Iterable[BillableMetric]) -> tuple[EventMetric, ...]:
-    """The metrics that compile to measures; SQL and time-weighted ones do not."""
-    return tuple(metric for metric in metrics if isinstance(metric, CountMetric | KeyedMetric))
+    """The metrics that compile to measures; SQL ones do not."""
+    return tuple(metric for metric in metrics if isinstance(metric, CountMetric | KeyedMetric | TimeWeightedMetric))
 
 
 def promotions(metrics: Iterable[BillableMetric]) -> tuple[frozenset[str], frozenset[str]]:
@@ -100,7 +108,7 @@ def promotions(metrics: Iterable[BillableMetric]) -> tuple[frozenset[str], froze
     numbers: set[str] = set()
     for metric in event_metrics(metrics):
         texts |= {one.name for one in metric.property_filters} | {name for key in metric.group_keys for name in key}
-        if isinstance(metric, KeyedMetric):
+        if isinstance(metric, KeyedMetric | TimeWeightedMetric):
             (texts if metric.aggregation_type == "UNIQUE" else numbers).add(metric.aggregation_key)
     return frozenset(texts), frozenset(numbers)
 
@@ -121,18 +129,18 @@ def event_filter(metric: EventMetric) -> EventFilter:
 def _source(metric: EventMetric, metrics: Sequence[EventMetric]) -> _Source:
     """What a metric reads. A COUNT reads the counts of a number's measure where `metrics` have one of its events."""
     one, group_key = event_filter(metric), _group_key(metric)
-    if isinstance(metric, KeyedMetric):
+    if isinstance(metric, KeyedMetric | TimeWeightedMetric):
         return _keyed_kind(metric), one, metric.aggregation_key, group_key
     hosts = sorted(
         other.aggregation_key
         for other in metrics
-        if isinstance(other, KeyedMetric) and _keyed_kind(other) == "numbers"
+        if isinstance(other, KeyedMetric | TimeWeightedMetric) and _keyed_kind(other) == "numbers"
         if (event_filter(other), _group_key(other)) == (one, group_key)
     )
     return ("numbers", one, hosts[0], group_key) if hosts else ("events", one, None, group_key)
 
 
-def _keyed_kind(metric: KeyedMetric) -> str:
+def _keyed_kind(metric: KeyedMetric | TimeWeightedMetric) -> str:
     return "distinct" if metric.aggregation_type == "UNIQUE" else "numbers"
 
 

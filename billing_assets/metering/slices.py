@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from billing_assets.columns import TIMESTAMP
+from billing_assets.columns import DECIMAL, TIMESTAMP
 from billing_assets.metering.grain import SLICE
 from billing_assets.metering.measures import Measure
 from billing_assets.metering.states import STATE
@@ -21,7 +21,13 @@ from billing_assets.metering.states import STATE
 if TYPE_CHECKING:
     from billing_assets.catalog.frames import CatalogFrames
 
-STATISTICS = {name: STATE[name] for name in ("sum", "min", "max", "last_value", "last_at", "last_transaction_id")}
+HELD = ("held_hours", "held_seconds", "held_micros")
+"""Of measures that keep levels: each value times what is left of the slice's window."""
+
+STATISTICS = {
+    **{name: STATE[name] for name in ("sum", "min", "max", "last_value", "last_at", "last_transaction_id")},
+    **dict.fromkeys(HELD, DECIMAL),
+}
 """Columns that a slice has, null where its measure does not keep them."""
 
 EVER = 2**62
@@ -37,10 +43,11 @@ def slices(states: pl.LazyFrame, measures: Sequence[Measure], hours: pl.LazyFram
     """
     placed = states.pipe(_windowed, hours)
     parts = []
-    for has_last in (False, True):
-        chosen = [each for each in measures if ("last" in each.statistics) == has_last]
+    for own in ((), ("last",), ("held",), ("held", "last")):
+        chosen = [each for each in measures if tuple(sorted({"held", "last"} & set(each.statistics))) == own]
         if chosen:
-            of_chosen = placed.filter(pl.col("measure_id").is_in([each.measure_id for each in chosen]))
+            source = states.pipe(_held, hours) if "held" in own else placed
+            of_chosen = source.filter(pl.col("measure_id").is_in([each.measure_id for each in chosen]))
             statistics = sorted({name for each in chosen for name in each.statistics})
             parts.append(_merged_twice(of_chosen, marks, statistics))
     return (
@@ -58,11 +65,13 @@ def _merged_twice(states: pl.LazyFrame, marks: pl.LazyFrame, statistics: Sequenc
 
 
 def merged(statistics: Sequence[str]) -> list[pl.Expr]:
-    """Aggregates that merge states, as far as `statistics` (sum, min, max, last) are kept."""
+    """Aggregates that merge states, as far as `statistics` (sum, held, min, max, last) are kept."""
     found = [pl.col("event_count").sum(), pl.col("exception_count").sum()]
     if "sum" in statistics:
         # A slice in which no event had a value has no sum, not a sum of 0.
         found.append(pl.when(pl.col("sum").count() > 0).then(pl.col("sum").sum()).alias("sum"))
+    if "held" in statistics:
+        found += [pl.col(name).sum() for name in HELD]
     if "min" in statistics:
         found.append(pl.col("min").min())
     if "max" in statistics:
@@ -76,8 +85,8 @@ def merged(statistics: Sequence[str]) -> list[pl.Expr]:
 
 
 def value_slices(values: pl.LazyFrame, hours: pl.LazyFrame) -> pl.LazyFrame:
-    """Grain (measure, reference, group values, window, value): distinct values in the windows of `slices`."""
-    keys = ("measure_id", "customer_ref", "group_values", "window_start", "value")
+    """Grain (measure, reference, group values, window, value): values in the windows of `slices`."""
+    keys = ("measure_id", "customer_ref", "group_values", "window_start", "value", "at", "transaction_id")
     return values.pipe(_windowed, hours).select(keys).unique()
 
 
@@ -86,6 +95,13 @@ def _windowed(rows: pl.LazyFrame, hours: pl.LazyFrame) -> pl.LazyFrame:
     moved = hours.select(window_start="hour", moved="window_start")
     start = pl.coalesce("moved", pl.col("window_start").dt.truncate("1d"))
     return rows.join(moved, on="window_start", how="left").with_columns(window_start=start).drop("moved")
+
+
+def _held(states: pl.LazyFrame, hours: pl.LazyFrame) -> pl.LazyFrame:
+    """`states` in their windows, with held_hours: value x whole hours from the end of its hour to the window's end."""
+    placed = states.with_columns(hour="window_start").pipe(_windowed, hours).pipe(_ended, hours)
+    after = (pl.col("window_end") - pl.col("hour")).dt.total_hours() - 1
+    return placed.with_columns(held_hours=pl.col("sum") * after.cast(DECIMAL)).drop("hour", "window_end")
 
 
 def _ended(rows: pl.LazyFrame, hours: pl.LazyFrame) -> pl.LazyFrame:

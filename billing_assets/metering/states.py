@@ -36,6 +36,8 @@ STATE: dict[str, pl.DataType] = {
     "last_value": DECIMAL,
     "last_at": TIMESTAMP,
     "last_transaction_id": pl.String(),
+    "held_seconds": DECIMAL,
+    "held_micros": DECIMAL,
     "ingest_batch": pl.Int64(),
 }
 """Columns of a state. Statistics that the measure does not keep, or that no event gave a value for, are null."""
@@ -44,10 +46,34 @@ VALUE: dict[str, pl.DataType] = {
     **{name: STATE[name] for name in ("usage_date", "measure_id", "group_key", "group_values", "customer_ref")},
     "window_start": TIMESTAMP,
     "value": pl.String(),
+    "at": TIMESTAMP,
+    "transaction_id": pl.String(),
     "ingest_batch": pl.Int64(),
 }
+"""Columns of a value: distinct texts, and the readings of levels, which alone have `at` and `transaction_id`."""
 
 EXTREMES = ("min", "max")
+GROUPED = {"sum": ("sum",), "min": ("min",), "max": ("max",), "held": ("held_seconds", "held_micros")}
+"""Columns of a state that each statistic fills by a plain aggregate of the value."""
+
+
+def _aggregate(name: str, value: pl.Expr) -> pl.Expr:
+    """A column of GROUPED, of events. held: value x time from the event to its hour's end, in seconds and a rest."""
+    left = 3_600_000_000 - (pl.col("timestamp") - pl.col("window_start")).dt.total_microseconds()
+    match name:
+        case "held_seconds":
+            return (value * (left // 1_000_000).cast(DECIMAL)).sum()
+        case "held_micros":
+            return (value * (left % 1_000_000).cast(DECIMAL)).sum()
+        case _:
+            found: pl.Expr = getattr(value, name)()
+            return found
+
+
+def _merge(name: str, column: pl.Expr) -> pl.Expr:
+    """A column of GROUPED, of rows of a finer key."""
+    found: pl.Expr = getattr(column, name if name in EXTREMES else "sum")()
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +96,8 @@ class Inputs:
 
     @property
     def statistics(self) -> tuple[str, ...]:
-        """Aggregates of the value that the group-by makes; the last value is found apart."""
-        return tuple(name for name in self.measure.statistics if name != "last")
+        """Columns of the value that the group-by makes; the last value and the readings are found apart."""
+        return tuple(name for statistic in self.measure.statistics for name in GROUPED.get(statistic, ()))
 
 
 def hourly_states(events: pl.LazyFrame, measures: Sequence[Measure], promoted: frozenset[str]) -> pl.LazyFrame:
@@ -89,8 +115,11 @@ def hourly_states(events: pl.LazyFrame, measures: Sequence[Measure], promoted: f
 
 
 def distinct_values(events: pl.LazyFrame, measures: Sequence[Measure], promoted: frozenset[str]) -> pl.LazyFrame:
-    """Grain (measure, customer reference, group values, hour, value, ingest batch): VALUE, of distinct measures."""
-    chosen = [measure for measure in measures if measure.kind == "distinct"]
+    """Grain (measure, customer reference, group values, hour, value, ingest batch): VALUE, of distinct measures.
+
+    And one row per event with a value, of measures that keep their readings.
+    """
+    chosen = [measure for measure in measures if measure.kind == "distinct" or "readings" in measure.statistics]
     if not chosen:
         return pl.LazyFrame(schema=VALUE)
     prepared = _hours(events, chosen, promoted)
@@ -176,7 +205,7 @@ def _aggregates(members: list[Inputs]) -> list[pl.Expr]:
         if each.value is not None:
             value = pl.col(each.value)
             yield value.count().cast(pl.Int64).alias(f"count:{each.value}")
-            yield from (getattr(value, name)().alias(f"{name}:{each.value}") for name in each.statistics)
+            yield from (_aggregate(name, value).alias(f"{name}:{each.value}") for name in each.statistics)
 
     return _distinct(of_one(each) for each in members)
 
@@ -189,8 +218,7 @@ def _merges(members: list[Inputs]) -> list[pl.Expr]:
         if each.value is not None:
             yield pl.col(f"count:{each.value}").sum()
             for name in each.statistics:
-                column = pl.col(f"{name}:{each.value}")
-                yield getattr(column, name)()
+                yield _merge(name, pl.col(f"{name}:{each.value}"))
 
     return _distinct(of_one(each) for each in members)
 
@@ -230,14 +258,14 @@ def _latest(prepared: pl.LazyFrame, inputs: Inputs) -> pl.LazyFrame:
 
 
 def _values(prepared: pl.LazyFrame, measure: Measure) -> pl.LazyFrame:
-    value = TEXT + str(measure.key)
-    distinct = (
-        prepared.filter(matches(measure), usable(measure))
-        .select(*GRAIN, *_texts(measure.group_key), value=pl.col(value))
-        .unique()
-    )
-    labelled = distinct.with_columns(group_values=group_json({name: TEXT + name for name in measure.group_key}))
-    return labelled.select(*_row(measure, {"value": pl.col("value")}, VALUE))
+    if measure.kind == "distinct":
+        kept = {"value": pl.col(TEXT + str(measure.key))}
+    else:
+        number = pl.col(NUMBER + str(measure.key))
+        kept = {"value": number.cast(pl.String), "at": pl.col("timestamp"), "transaction_id": pl.col("transaction_id")}
+    found = prepared.filter(matches(measure), usable(measure)).select(*GRAIN, *_texts(measure.group_key), **kept)
+    labelled = found.unique().with_columns(group_values=group_json({name: TEXT + name for name in measure.group_key}))
+    return labelled.select(*_row(measure, {name: pl.col(name) for name in kept}, VALUE))
 
 
 def _texts(group_key: Iterable[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import polars as pl
@@ -29,6 +29,7 @@ class Inputs:
     periods: every billing period that has started, with PERIOD columns of its contract, `close_month`, `is_billed` (to
     be computed now) and `events_through` (not null where it is final). month: the close month that is computed; None:
     every open period. states and values reach back to the start of the first billed period and of the month.
+    past: what levels of time-weighted metrics come to before that (`metering.history`); empty without such metrics.
     events: read only where something is listed as unbilled.
     """
 
@@ -37,6 +38,7 @@ class Inputs:
     periods: pl.LazyFrame
     states: pl.LazyFrame
     values: pl.LazyFrame
+    past: pl.LazyFrame
     events: EventsAt
     sealed_months: tuple[str, ...]
     month: str | None
@@ -72,11 +74,9 @@ def bill(given: Inputs, hold: Hold) -> Bill:
     attributed = attribution(given, hold)
     billed = given.periods.filter("is_billed")
 
-    groups = hold(pl.concat([metering.usage_groups(attributed.usage), rating.standing_groups(billed, frames)]).unique())
+    groups = hold(pl.concat([metering.usage_groups(attributed), rating.standing_groups(billed, frames)]).unique())
     segments = hold(rating.segments(groups, billed, frames))
-    cumulatives = metering.cumulatives(
-        attributed.usage, attributed.values, segments, terms_of(given.catalog), frames.product_versions
-    )
+    cumulatives = metering.cumulatives(attributed, segments, terms_of(given.catalog), frames.product_versions)
     quantified = hold(rating.quantify(hold(cumulatives), frames))
     limits = hold(rating.limits(groups, billed, frames))
     lines = hold(rating.adjust(hold(rating.rate(quantified, frames)), limits, frames))
@@ -95,7 +95,7 @@ def bill(given: Inputs, hold: Hold) -> Bill:
         unrated=unrated,
         invoices=drafts,
         line_items=items.join(drafts.select("invoice_id"), on="invoice_id", how="semi"),
-        usage=metering.daily_usage(attributed.candidates, attributed.values, metrics),
+        usage=metering.daily_usage(attributed, metrics),
         unbilled=metering.with_samples(listed, sampled, metrics, given.now),
         equation=metering.equation(outcome, given.states, metrics, given.now),
     )
@@ -104,8 +104,12 @@ def bill(given: Inputs, hold: Hold) -> Bill:
 def attribution(given: Inputs, hold: Hold) -> metering.Attribution:
     """Whose usage it is, held."""
     terms = terms_of(given.catalog)
-    found = metering.attribute(given.states, given.values, terms, given.frames, given.periods, given.now, hold)
-    return metering.Attribution(found.candidates, hold(found.usage), hold(found.values))
+    found = metering.attribute(
+        given.states, given.values, given.past, terms, given.frames, given.periods, given.now, hold
+    )
+    return replace(
+        found, usage=hold(found.usage), values=hold(found.values), opening_levels=hold(found.opening_levels)
+    )
 
 
 def terms_of(catalog: Catalog) -> Terms:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from billing_assets import __version__
+from billing_assets import __version__, metering
 from billing_assets.catalog import Catalog, resolve
 from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.periods import billing_periods, close_month
@@ -49,6 +49,7 @@ def inputs(
         periods=periods.filter(pl.col("period_end") > first).lazy(),
         states=lake.scan("usage_states", pl.col("usage_date") >= first.date(), through=read),
         values=lake.scan("usage_values", pl.col("usage_date") >= first.date(), through=read),
+        past=past_levels(lake, catalog, first.date(), read),
         events=events_at(lake, read),
         sealed_months=sealed_months(lake, books_through),
         month=month,
@@ -59,6 +60,15 @@ def inputs(
 def holding(lake: Lake) -> Hold:
     """Hold a frame in memory."""
     return lambda frame: lake.collect(frame).lazy()
+
+
+def past_levels(lake: Lake, catalog: Catalog, first: date, read: Mapping[str, int]) -> pl.LazyFrame:
+    """What levels had come to before `first`: of the measures that keep one, all states ever made, merged."""
+    kept = [one.measure_id for one in metering.compile_measures(catalog.billable_metrics) if metering.keeps_level(one)]
+    if not kept:
+        return metering.history(TABLES["usage_states"].empty())
+    earlier = (pl.col("usage_date") < first) & pl.col("measure_id").is_in(kept)
+    return metering.history(lake.scan("usage_states", earlier, through=read))
 
 
 def events_at(lake: Lake, through: Mapping[str, int]) -> EventsAt:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
@@ -31,8 +31,13 @@ class StaleDay:
 
 
 def stale_days(lake: Lake, catalog: Catalog, now: datetime) -> tuple[date, ...]:
-    """Days of open billing periods whose states are not current, in order."""
-    return tuple(sorted({stale.day for stale in stale_slices(lake, catalog, *open_days(lake, catalog, now))}))
+    """Days of open billing periods whose states are not current, in order; of levels, all days that ever had events."""
+    first, last = open_days(lake, catalog, now)
+    stale = stale_slices(lake, catalog, first, last)
+    levels = [one for one in metering.compile_measures(catalog.billable_metrics) if metering.keeps_level(one)]
+    if levels:
+        stale += _stale(lake, levels, date.min, first - timedelta(days=1))
+    return tuple(sorted({one.day for one in stale}))
 
 
 def open_days(lake: Lake, catalog: Catalog, now: datetime) -> tuple[date, date]:
@@ -47,9 +52,11 @@ def open_days(lake: Lake, catalog: Catalog, now: datetime) -> tuple[date, date]:
 
 def stale_slices(lake: Lake, catalog: Catalog, first: date, last: date) -> tuple[StaleDay, ...]:
     """What is not metered between two days, both included."""
-    measures = pl.LazyFrame(
-        {"measure_id": [one.measure_id for one in metering.compile_measures(catalog.billable_metrics)]}
-    )
+    return _stale(lake, metering.compile_measures(catalog.billable_metrics), first, last)
+
+
+def _stale(lake: Lake, wanted: Iterable[metering.Measure], first: date, last: date) -> tuple[StaleDay, ...]:
+    measures = pl.LazyFrame({"measure_id": [one.measure_id for one in wanted]})
     slices = (
         lake.scan("events", pl.col("event_date").is_between(first, last))
         .select(usage_date="event_date", ingest_batch="ingest_batch")

@@ -42,13 +42,17 @@ class UsageStates(MeasureRows):
     last_value: Decimal12 = optional("Value of the event with the greatest (timestamp, transaction_id)")
     last_at: Timestamp = optional("Timestamp of that event")
     last_transaction_id: str = optional("transaction_id of that event")
+    held_seconds: Decimal12 = optional("Sum of value x whole seconds from its event to the end of the hour")
+    held_micros: Decimal12 = optional("Sum of value x the microseconds that these seconds leave")
     ingest_batch: int = required("Ingest batch of the events")
 
 
 class UsageValues(MeasureRows):
-    """Distinct values for UNIQUE metrics. Grain: the measure's, and value."""
+    """Distinct values for UNIQUE, readings for TIME_WEIGHTED_LATEST. Grain: the measure's, value, at, transaction_id."""
 
-    value: str = required("Canonical text of a value seen in the hour")
+    value: str = required("Canonical text of a value seen in the hour; the number of a reading")
+    at: Timestamp = optional("Timestamp of a reading")
+    transaction_id: str = optional("transaction_id of a reading")
     ingest_batch: int = required("Ingest batch of the events")
 
 

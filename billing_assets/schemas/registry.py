@@ -127,7 +127,13 @@ _SPECS = (
     TableSpec("duplicate_events", ingestion.DuplicateEvents, _ROW, ("arrival_date",), numbering=_INGEST),
     TableSpec("ingested_files", ingestion.IngestedFiles, ("source_file", "ingest_batch"), numbering=_INGEST),
     TableSpec("usage_states", metering.UsageStates, _HOUR, ("usage_date",), numbering=_INGEST),
-    TableSpec("usage_values", metering.UsageValues, (*_HOUR, "value"), ("usage_date",), numbering=_INGEST),
+    TableSpec(
+        "usage_values",
+        metering.UsageValues,
+        (*_HOUR, "value", "at", "transaction_id"),
+        ("usage_date",),
+        numbering=_INGEST,
+    ),
     TableSpec(
         "metered_slices",
         metering.MeteredSlices,

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from fractions import Fraction
 from typing import Any
 
 from billing_assets_tests.metering.world import PLACES, Sent, World, canonical
@@ -14,6 +15,7 @@ from billing_assets_tests.metering.world import PLACES, Sent, World, canonical
 WIDE = Context(prec=60, rounding=ROUND_HALF_EVEN)
 BEST_FIRST = ("billed", "unrated", "not_entitled", "excluded_by_usage_filter", "no_product", "no_contract")
 Key = tuple[Any, ...]
+Span = tuple[datetime, datetime]
 
 
 def matches(metric: Any, event: Sent) -> bool:
@@ -64,8 +66,12 @@ def value(metric: Any, events: Sequence[Sent]) -> Decimal:
             return sum(numbers, Decimal(0))
         case "MAX":
             return max(numbers)
-        case _:
+        case "MIN":
             return min(numbers)
+    raise AssertionError(metric.aggregation_type)
+
+
+LEVELS = ("TIME_WEIGHTED_SUM", "TIME_WEIGHTED_LATEST")
 
 
 def grouped(event: Sent, keys: Iterable[str]) -> str:
@@ -79,8 +85,10 @@ def in_force(term: Mapping[str, Any], at: datetime, start: str = "starting_at", 
 class Reckoning:
     """A world and its events, billed one by one."""
 
-    def __init__(self, world: World, rows: Sequence[Sent], now: datetime) -> None:
+    def __init__(self, world: World, rows: Sequence[Sent], now: datetime, past: Sequence[Sent] = ()) -> None:
         self.world = world
+        self.past = list(past)
+        self.until = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
         hour = timedelta(hours=1)
         self.rows = [
             one for one in rows if one.at - (one.at - datetime.min.replace(tzinfo=one.at.tzinfo)) % hour <= now
@@ -137,7 +145,8 @@ class Reckoning:
         """
         found = {}
         ends = {(one["contract_id"], one["period_start"]): one["period_end"] for one in self.world.periods}
-        for group, events in self.groups().items():
+        standing: dict[Key, list[Sent]] = {group: [] for group in self.standing_groups()}
+        for group, events in (standing | self.groups()).items():
             contract_id, start, name = group[:3]
             to_date = Decimal(0)
             for low, high in itertools.pairwise(self.world.bounds(name, start, ends[group[:2]])):
@@ -147,11 +156,69 @@ class Reckoning:
                     one for one in self.rows
                     if self.taken(contract_id, start, product, one) and self.values_of(product, one) == group[3:]
                 ]  # fmt: skip
-                to_date += self.value_by(metric, mine, high) - self.value_by(metric, mine, low)
+                if metric.aggregation_type in LEVELS:
+                    before = [one for one in self.before(contract_id, start, metric)
+                              if self.values_of(product, one) == group[3:]]  # fmt: skip
+                    span = (start, ends[group[:2]])
+                    to_date += self.mean(metric, before, mine, span, high) - self.mean(metric, before, mine, span, low)
+                else:
+                    to_date += self.value_by(metric, mine, high) - self.value_by(metric, mine, low)
                 own = [one for one in events if low <= one.at < high]
                 count = sum(usable(metric, one) for one in own)
                 found[(*group, low)] = (to_date, count, len(own) - count)
         return found
+
+    def standing_groups(self) -> set[Key]:
+        """Groups of time-weighted metrics in which a level from before the period stands."""
+        found = set()
+        for period in self.world.periods:
+            contract_id, start, end = period["contract_id"], period["period_start"], period["period_end"]
+            sold = [one["id"] for one in self.world.products if (contract_id, one["id"]) in self.world.sells]
+            for name in sold:
+                for version in self.world.versions(name):
+                    metric = self.metric_of(version.product)
+                    meets = (version.starting_at or start) < end and (version.ending_before or end) > start
+                    if not meets or metric.aggregation_type not in LEVELS:
+                        continue
+                    groups: dict[Key, list[Sent]] = defaultdict(list)
+                    for one in self.before(contract_id, start, metric):
+                        groups[self.values_of(version.product, one)].append(one)
+                    found |= {(contract_id, start, name, *values) for values, events in groups.items()
+                              if level(metric, events) != 0}  # fmt: skip
+        return found
+
+    def before(self, contract_id: str, start: datetime, metric: Any) -> list[Sent]:
+        """Usable events of the contract's customer before a period, that the filter at its start lets through."""
+        customer = next(one["customer_id"] for one in self.world.contracts if one["contract_id"] == contract_id)
+        rules = [one for one in self.world.filters if one["contract_id"] == contract_id and in_force(one, start)]
+        return [
+            one for one in (*self.past, *self.rows)
+            if one.at < start and self.world.aliases.get(one.ref) == customer and matches(metric, one)
+            and usable(metric, one)
+            and all(one.properties.get(rule["group_key"]) in rule["group_values"] for rule in rules)
+        ]  # fmt: skip
+
+    def mean(
+        self,
+        metric: Any,
+        before: Sequence[Sent],
+        events: Sequence[Sent],
+        period: tuple[datetime, datetime],
+        at: datetime,
+    ) -> Decimal:
+        """The level's integral from the period's start to `at`, by the period's length."""
+        start, end = period
+        at = min(at, self.until)
+        mine = sorted((one for one in events if usable(metric, one) and one.at < at), key=_order)
+        integral, since, known = Fraction(0), start, list(before)
+        for one in mine:
+            integral += Fraction(level(metric, known)) * _micros(since, one.at)
+            known.append(one)
+            since = one.at
+        if at > since:
+            integral += Fraction(level(metric, known)) * _micros(since, at)
+        mean = integral / _micros(start, end)
+        return WIDE.divide(Decimal(mean.numerator), Decimal(mean.denominator)).quantize(PLACES, context=WIDE)
 
     def value_by(self, metric: Any, events: Sequence[Sent], at: datetime) -> Decimal:
         return value(metric, [one for one in events if one.at < at and usable(metric, one)])
@@ -201,6 +268,9 @@ class Reckoning:
                         if self.filtered_in(contract["contract_id"], event):
                             start = self.period(contract["contract_id"], event)["period_start"]
                             series[contract["contract_id"], start, grouped(event, key)].append(event)
+                if metric.aggregation_type in LEVELS:
+                    found |= self.level_days(metric, key, series)
+                    continue
                 for (contract_id, start, values), events in series.items():
                     before = Decimal(0)
                     for day in sorted({one.at.date() for one in events}):
@@ -210,6 +280,45 @@ class Reckoning:
                         found[metric.id, contract_id, start, names, values, day] = (to_date - before, to_date, count)
                         before = to_date
         return found
+
+    def level_days(self, metric: Any, key: Iterable[str], series: Mapping[Key, list[Sent]]) -> dict[Key, Any]:
+        """A row for each day of a period that is counted, where a level stood or an event came."""
+        found = {}
+        for period in self.world.periods:
+            contract_id, start, end = period["contract_id"], period["period_start"], period["period_end"]
+            if start >= self.until:
+                continue
+            opening: dict[str, list[Sent]] = defaultdict(list)
+            for one in self.before(contract_id, start, metric):
+                opening[grouped(one, key)].append(one)
+            standing = {values for values, events in opening.items() if level(metric, events) != 0}
+            here = {values for contract, at, values in series if (contract, at) == (contract_id, start)}
+            for values in standing | here:
+                events, before, day = series.get((contract_id, start, values), []), Decimal(0), start.date()
+                while datetime(day.year, day.month, day.day, tzinfo=start.tzinfo) < min(end, self.until):
+                    following = day + timedelta(days=1)
+                    at = min(end, datetime(following.year, following.month, following.day, tzinfo=start.tzinfo))
+                    to_date = self.mean(metric, opening[values], events, (start, end), at)
+                    count = sum(one.at.date() == day and usable(metric, one) for one in events)
+                    found[metric.id, contract_id, start, _names(key), values, day] = (to_date - before, to_date, count)
+                    before, day = to_date, following
+        return found
+
+
+def level(metric: Any, events: Sequence[Sent]) -> Decimal:
+    """What the events bring the level to."""
+    numbers = [NUMBERS[one.properties[metric.aggregation_key]] for one in sorted(events, key=_order)]
+    if metric.aggregation_type == "TIME_WEIGHTED_SUM":
+        return sum(numbers, Decimal(0))
+    return numbers[-1] if numbers else Decimal(0)
+
+
+def _order(event: Sent) -> tuple[datetime, str]:
+    return event.at, event.transaction_id
+
+
+def _micros(start: datetime, end: datetime) -> int:
+    return (end - start) // timedelta(microseconds=1)
 
 
 def _names(key: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -17,9 +17,12 @@ from billing_assets_tests.metering.world import START, Sent, World, events, hold
 
 CHEAP = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 HOURS = 40
-KINDS = ("COUNT", "SUM", "AVG", "MIN", "MAX", "LATEST", "UNIQUE")
+KINDS = ("COUNT", "SUM", "AVG", "MIN", "MAX", "LATEST", "UNIQUE", "TIME_WEIGHTED_SUM", "TIME_WEIGHTED_LATEST")
 
-instants = st.integers(0, HOURS * 4 - 1).map(lambda quarter: hour(quarter / 4))
+odd = st.sampled_from([0, 0, 1, 333_333, 599_999_999])
+instants = st.builds(
+    lambda quarter, micros: hour(quarter / 4) + timedelta(microseconds=micros), st.integers(0, HOURS * 4 - 1), odd
+)
 whole_hours = st.integers(1, HOURS - 1).map(hour)
 properties = st.fixed_dictionaries(
     {},
@@ -41,6 +44,15 @@ happenings = st.lists(
     min_size=10,
     max_size=30,
 ).map(lambda rows: [Sent(**{**_fields(one), "transaction_id": f"t{index}"}) for index, one in enumerate(rows)])
+
+
+earlier = happenings.map(
+    lambda rows: [
+        Sent(**_fields(one) | {"at": one.at - timedelta(hours=48), "transaction_id": f"s{index}"})
+        for index, one in enumerate(rows)
+    ]
+)
+"""What happened before the first day that is read."""
 
 
 def _fields(one: Sent) -> dict[str, Any]:
@@ -99,16 +111,16 @@ def worlds(draw: st.DrawFn) -> World:
 
 
 @CHEAP
-@given(worlds(), happenings, st.integers(1, HOURS).map(hour))
-def test_quantities_at_segment_ends(world: World, rows: list[Sent], now: datetime) -> None:
-    found = world.cumulatives(rows, now)
+@given(worlds(), happenings, st.integers(1, HOURS).map(hour), earlier)
+def test_quantities_at_segment_ends(world: World, rows: list[Sent], now: datetime, past: list[Sent]) -> None:
+    found = world.cumulatives(rows, now, past)
     computed = {
         tuple(row[name] for name in (*GROUP, "segment_start")): (
             row["raw_cumulative"], row["event_count"], row["exception_count"]
         )
         for row in found.iter_rows(named=True)
     }  # fmt: skip
-    assert computed == Reckoning(world, rows, now).cumulatives()
+    assert computed == Reckoning(world, rows, now, past).cumulatives()
 
 
 @CHEAP
@@ -152,17 +164,17 @@ def test_first_and_last_transactions_are_events_of_their_row(world: World, rows:
 
 
 @CHEAP
-@given(worlds(), happenings, st.integers(1, HOURS).map(hour))
-def test_daily_usage(world: World, rows: list[Sent], now: datetime) -> None:
-    attributed = world.attribute(rows, now)
-    found = metering.daily_usage(attributed.candidates, attributed.values, world.metrics).collect()
+@given(worlds(), happenings, st.integers(1, HOURS).map(hour), earlier)
+def test_daily_usage(world: World, rows: list[Sent], now: datetime, past: list[Sent]) -> None:
+    attributed = world.attribute(rows, now, past)
+    found = metering.daily_usage(attributed, world.metrics).collect()
     keys = ("billable_metric_id", "contract_id", "period_start", "group_key", "group_values", "usage_date")
     computed = {
         tuple(row[name] for name in keys): (row["quantity"], row["cumulative"], row["event_count"])
         for row in found.iter_rows(named=True)
     }
     assert len(computed) == found.height
-    assert computed == Reckoning(world, rows, now).daily()
+    assert computed == Reckoning(world, rows, now, past).daily()
 
 
 @CHEAP

@@ -127,7 +127,7 @@ def test_daily_usage_of_unpriced_metrics_and_of_every_declared_key() -> None:
     world = World(metrics(metric("UNIQUE", "v", group_keys=[["m"], ["m", "r"]]))).contract("c", "A", sells=[])
     rows = [sent(day(1), v="u", m="x"), sent(day(2), v="w", m="x", r="1"), sent(day(2), v="u", m="x", r="1")]
     attributed = world.attribute(rows)
-    found = metering.daily_usage(attributed.candidates, attributed.values, world.metrics).collect()
+    found = metering.daily_usage(attributed, world.metrics).collect()
     columns = ("group_key", "group_values", "usage_date", "quantity", "cumulative", "event_count")
     assert sorted(found.select(columns).rows()) == [
         ('["m","r"]', '{"m":"x","r":"1"}', day(2).date(), exact(2), exact(2), 2),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -74,11 +75,27 @@ def test_a_metric_aggregates_as_its_source_expects(vector: dict[str, Any]) -> No
     assert of_period == [exact(vector["expected"]["aggregation"])]
 
 
+WEIGHTED = [one for one in VECTORS if one["kind"] == "weighted_sum"]
+AUGUST = (datetime(2023, 8, 1, tzinfo=UTC), datetime(2023, 9, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("vector", WEIGHTED, ids=lambda one: str(one["id"]))
+def test_a_level_is_weighted_by_time_as_its_source_expects(vector: dict[str, Any]) -> None:
+    """Initial values are events of an earlier period. The source rounds to 5 places."""
+    given = vector["input"]
+    world = World(metrics(metric("TIME_WEIGHTED_SUM", "v"))).product("p", "m0").contract("c", "A", *AUGUST)
+    rows = [sent(datetime.fromisoformat(one["timestamp"]), v=one["value"]) for one in given["events"]]
+    before = [sent(AUGUST[0] - timedelta(days=60), v=given["initial_value"])]
+    found = world.cumulatives(rows, AUGUST[1], before)["raw_cumulative"].to_list() or [Decimal(0)]
+    expected = Decimal(vector["expected"]["aggregation"])
+    assert [round(value, 5) for value in found] == [round(expected, 5)]
+
+
 def of_days(values: list[int]) -> tuple[list[Decimal], list[Decimal]]:
     """A LATEST metric that sends one value a day: daily increments and values to date."""
     world = World(metrics(metric("LATEST", "v"))).product("p", "m0").contract("c", "A")
     attributed = world.attribute([sent(day(1 + index, 12), v=str(value)) for index, value in enumerate(values)])
-    found = metering.daily_usage(attributed.candidates, attributed.values, world.metrics).collect().sort("usage_date")
+    found = metering.daily_usage(attributed, world.metrics).collect().sort("usage_date")
     return found["quantity"].to_list(), found["cumulative"].to_list()
 
 

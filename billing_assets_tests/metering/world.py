@@ -214,18 +214,21 @@ class World:
             override_targets=empty,
         )
 
-    def attribute(self, rows: Sequence[Sent], now: datetime = MUCH_LATER) -> metering.Attribution:
-        """Events all the way to candidates, usage and values."""
+    def attribute(
+        self, rows: Sequence[Sent], now: datetime = MUCH_LATER, past: Sequence[Sent] = ()
+    ) -> metering.Attribution:
+        """Events all the way to candidates, usage and values; those of `past` are before the first day that is read."""
         measures, stored = metering.compile_measures(self.metrics), events(rows)
         return metering.attribute(
             metering.hourly_states(stored, measures, frozenset()),
             metering.distinct_values(stored, measures, frozenset()),
+            metering.history(metering.hourly_states(events(past), measures, frozenset())),
             self.terms(), self.frames(), frame(self.periods, PERIOD), now, hold,
         )  # fmt: skip
 
     def segments(self, attributed: metering.Attribution, status: Mapping[Any, str] | None = None) -> pl.LazyFrame:
         """The groups cut at `extra_bounds`; status by (product, segment start), by product, or rated."""
-        groups = metering.usage_groups(attributed.usage).collect()
+        groups = metering.usage_groups(attributed).collect()
         ends = {(one["contract_id"], one["period_start"]): one["period_end"] for one in self.periods}
         rows = []
         for group in groups.iter_rows(named=True):
@@ -237,22 +240,22 @@ class World:
                     set(json.loads(group[f"{kind}_group_values"])) == set(getattr(version.product, f"{kind}_group_key"))
                     for kind in ("pricing", "presentation")
                 )
-                rows.append({**group, "segment_start": low, "segment_end": high,
+                rows.append({**group, "segment_start": low, "segment_end": high, "period_end": end,
                              "segment_status": found if is_own else "superseded",
                              "product_version": version.number if is_own else None,
                              "unrated_reason": "no_rate" if found == "unrated" else None})  # fmt: skip
-        times = {"segment_start": TIMESTAMP, "segment_end": TIMESTAMP}
+        times = dict.fromkeys(("segment_start", "segment_end", "period_end"), TIMESTAMP)
         texts = {"segment_status": pl.String(), "unrated_reason": pl.String()}
         group_types = {name: TIMESTAMP if name == "period_start" else pl.String() for name in GROUP}
         return frame(rows, {**group_types, **times, **texts, "product_version": pl.Int64()})
 
-    def cumulatives(self, rows: Sequence[Sent], now: datetime = MUCH_LATER) -> pl.DataFrame:
-        attributed = self.attribute(rows, now)
+    def cumulatives(self, rows: Sequence[Sent], now: datetime = MUCH_LATER, past: Sequence[Sent] = ()) -> pl.DataFrame:
+        attributed = self.attribute(rows, now, past)
         return self.cumulated(attributed, self.segments(attributed)).collect().sort(*GROUP, "segment_start")
 
     def cumulated(self, attributed: metering.Attribution, segments: pl.LazyFrame) -> pl.LazyFrame:
         versioned = self.frames().product_versions
-        return metering.cumulatives(attributed.usage, attributed.values, segments, self.terms(), versioned)
+        return metering.cumulatives(attributed, segments, self.terms(), versioned)
 
     def unbilled(
         self, rows: Sequence[Sent], status: Mapping[Any, str] | None = None, now: datetime = MUCH_LATER,
