@@ -1,0 +1,150 @@
+"""A small book of charges: frames with the columns that the catalog resolves to, made term by term."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import polars as pl
+
+from billing_assets.columns import DECIMAL, TIMESTAMP
+from billing_assets.invoicing.headers import usage_invoices
+from billing_assets.invoicing.placement import Placed, place
+from billing_assets.periods import billing_periods
+
+TEXT, COUNT, YES = pl.String(), pl.Int64(), pl.Boolean()
+MONTHS = {"WEEKLY": 0, "MONTHLY": 1, "QUARTERLY": 3, "SEMI_ANNUAL": 6, "ANNUAL": 12}
+
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "customers": {"customer_id": TEXT, "bill_to": TEXT},
+    "product_versions": {
+        "product_id": TEXT, "product_type": TEXT, "tags": TEXT, "starting_at": TIMESTAMP, "ending_before": TIMESTAMP,
+    },
+    "contracts": {
+        "contract_id": TEXT, "contract_position": COUNT, "customer_id": TEXT, "rate_card_id": TEXT, "currency": TEXT,
+        "minor_digits": COUNT, "starting_at": TIMESTAMP, "ending_before": TIMESTAMP, "frequency_months": COUNT,
+        "frequency_weeks": COUNT, "anchor_at": TIMESTAMP, "net_payment_terms_days": COUNT, "skip_zero_invoices": YES,
+        "metric_exception_tolerance": COUNT, "late_usage": TEXT, "multiplier_override_prioritization": TEXT,
+        "billing_provider": TEXT, "bills_charges_on_usage_invoices": YES, "payer_contract_id": TEXT,
+    },
+    "scheduled_charges": {
+        "charge_id": TEXT, "contract_id": TEXT, "product_id": TEXT, "name": TEXT, "charged_at": TIMESTAMP,
+        "amount": DECIMAL, "quantity": DECIMAL, "unit_price": DECIMAL,
+    },
+    "recurring_charges": {
+        "charge_id": TEXT, "contract_id": TEXT, "product_id": TEXT, "name": TEXT, "starting_at": TIMESTAMP,
+        "ending_before": TIMESTAMP, "frequency_months": COUNT, "frequency_weeks": COUNT, "distribution": TEXT,
+        "amount": DECIMAL, "quantity": DECIMAL, "unit_price": DECIMAL, "minor_digits": COUNT,
+    },
+    "commit_charges": {
+        "balance_id": TEXT, "commit_id": TEXT, "contract_id": TEXT, "charged_at": TIMESTAMP, "amount": DECIMAL,
+        "quantity": DECIMAL, "unit_price": DECIMAL, "product_id": TEXT, "name": TEXT, "position": COUNT,
+    },
+}  # fmt: skip
+
+
+def at(text: str) -> datetime:
+    """`2026-01-17` or `2026-01-17T07:00`."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def exact(value: Any) -> Decimal | None:
+    return None if value is None else Decimal(str(value))
+
+
+def steps(frequency: str | None) -> dict[str, int | None]:
+    if frequency is None:
+        return {"frequency_months": None, "frequency_weeks": None}
+    return {"frequency_months": MONTHS[frequency], "frequency_weeks": int(frequency == "WEEKLY")}
+
+
+def plain(value: Any) -> Any:
+    """A number without its trailing zeros, an instant as people write it."""
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%dT%H}" if value.hour else f"{value:%Y-%m-%d}"
+    return value
+
+
+@dataclass
+class Book:
+    """Terms added one by one. Default: contract "c" from 2026-01-01, monthly on the first; product "fee" is FIXED."""
+
+    rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {name: [] for name in SCHEMAS})
+
+    def __post_init__(self) -> None:
+        for product, kind in (("fee", "FIXED"), ("seats", "SUBSCRIPTION"), ("api", "USAGE")):
+            self.add("product_versions", product_id=product, product_type=kind, tags="[]")
+
+    def add(self, table: str, **row: Any) -> Book:
+        decimals = {name for name, dtype in SCHEMAS[table].items() if dtype == DECIMAL}
+        read = {name: exact(value) if name in decimals else value for name, value in row.items()}
+        self.rows[table].append({name: read.pop(name, None) for name in SCHEMAS[table]})
+        assert not read, f"{table} has no {sorted(read)}"
+        return self
+
+    def contract(self, contract: str = "c", start: str = "2026-01-01", end: str | None = None, *,
+                 frequency: str = "MONTHLY", anchor: str | None = None, **terms: Any) -> Book:  # fmt: skip
+        starts = at(start)
+        self.add("customers", customer_id=f"of {contract}", bill_to="{}")
+        defaults: dict[str, Any] = {
+            "contract_position": len(self.rows["contracts"]), "customer_id": f"of {contract}", "rate_card_id": "card",
+            "currency": "USD", "minor_digits": 2, "net_payment_terms_days": 30, "skip_zero_invoices": False,
+            "multiplier_override_prioritization": "LOWEST_MULTIPLIER", "bills_charges_on_usage_invoices": False,
+            "payer_contract_id": contract, "anchor_at": at(anchor) if anchor else starts.replace(day=1, hour=0),
+        }  # fmt: skip
+        return self.add(
+            "contracts", contract_id=contract, starting_at=starts, ending_before=at(end) if end else None,
+            **steps(frequency), **(defaults | terms),
+        )  # fmt: skip
+
+    def scheduled(self, when: str, amount: Any, charge: str = "s", **terms: Any) -> Book:
+        return self.add(
+            "scheduled_charges", charge_id=charge, product_id="fee", name="Fee", charged_at=at(when), amount=amount,
+            quantity=1, unit_price=amount, **({"contract_id": "c"} | terms),
+        )  # fmt: skip
+
+    def recurring(self, start: str, amount: Any, end: str | None = None, *, frequency: str = "MONTHLY",
+                  distribution: str = "EACH", charge: str = "r", **terms: Any) -> Book:  # fmt: skip
+        return self.add(
+            "recurring_charges", charge_id=charge, product_id="fee", name="Fee", starting_at=at(start),
+            ending_before=at(end) if end else None, distribution=distribution, amount=amount, quantity=1,
+            unit_price=amount, **steps(frequency), **({"contract_id": "c", "minor_digits": 2} | terms),
+        )  # fmt: skip
+
+    def frames(self) -> Any:
+        return SimpleNamespace(
+            **{name: pl.LazyFrame(self.rows[name], schema=schema) for name, schema in SCHEMAS.items()}
+        )
+
+    def spans(self, since: str, horizon: str) -> pl.LazyFrame:
+        """Every contract's charges of since to horizon, both included."""
+        names = [row["contract_id"] for row in self.rows["contracts"]]
+        rows = {"contract_id": names, "since": [at(since)] * len(names), "horizon": [at(horizon)] * len(names)}
+        return pl.LazyFrame(rows, schema={"contract_id": TEXT, "since": TIMESTAMP, "horizon": TIMESTAMP})
+
+    def usage(self, since: str, until: str) -> pl.LazyFrame:
+        """The open usage invoices: all that end in (since, until]."""
+        frames = self.frames()
+        ends = pl.col("period_end")
+        periods = billing_periods(frames.contracts, at("2020-01-01"), at(until) + timedelta(days=800))
+        open_ = periods.filter(ends > at(since), ends <= at(until))
+        return usage_invoices(open_, frames.customers, timedelta(hours=24))
+
+    def placed(self, charges: pl.LazyFrame, usage: pl.LazyFrame | None = None, taken: Any = ()) -> Placed:
+        frames = self.frames()
+        schema = {"contract_id": TEXT, "charged_at": TIMESTAMP, "regeneration": COUNT}
+        usage = usage if usage is not None else self.usage("2020-01-01", "2027-01-01")
+        exists = pl.LazyFrame([*taken], schema=schema, orient="row")
+        return place(charges, usage, exists, frames.contracts, frames.customers)
+
+
+def read(lines: pl.LazyFrame, *columns: str, by: Iterable[str] | None = None) -> list[tuple[Any, ...]]:
+    """Rows in order, numbers as text without trailing zeros."""
+    order = list(by or columns)
+    return [tuple(plain(value) for value in row) for row in lines.sort(order).select(columns).collect().rows()]
