@@ -52,8 +52,8 @@ class Attribution:
     """Slices and values by what they may be billed as.
 
     candidates: grain (slice, metric, contract, product); `code` is the disposition so far, BILLED where it depends on
-    the price. is_first: the first product of its slice, metric and contract; is_sole: the only candidate of its slice
-    and metric; is_excluded: refused by a usage filter.
+    the price; `level` is its place in PRECEDENCE, see `_level`. is_first: the first product of its slice, metric and
+    contract; is_sole: the only candidate of its slice and metric; is_excluded: refused by a usage filter.
     usage: of these the ones that a product of a billed period takes, with GROUP; and where a product takes another
     metric, or by other keys, for a part of the period, the slices of the other part as well: is_current is false there.
     values: grain (measure, reference, group values, window, value), the distinct values of the same windows.
@@ -156,12 +156,15 @@ def _candidates(merged: pl.LazyFrame, placed: pl.LazyFrame, terms: Terms, frames
         rows = rows.pipe(_excluded, terms.metrics)
     else:
         rows = rows.with_columns(is_excluded=pl.lit(value=False))
-    return rows.with_columns(
+    coded = rows.with_columns(
         code=_code(),
         preference=pl.col("contract_position").fill_null(0) * PRODUCTS + pl.col("product_position").fill_null(0),
         is_first=pl.col("is_first").fill_null(value=True),
         is_sole=(pl.col("contracts_of_window") == 1) & pl.col("is_sole").fill_null(value=True),
-    ).drop("filter_key", "filter_values", "place", "contracts_of_window", "contract_position", "product_position")
+    )
+    return coded.with_columns(level=_level()).drop(
+        "filter_key", "filter_values", "place", "contracts_of_window", "contract_position", "product_position"
+    )
 
 
 def _taken(rows: pl.LazyFrame, takers: pl.LazyFrame, *, has_swaps: bool) -> pl.LazyFrame:
@@ -236,11 +239,29 @@ def _code() -> pl.Expr:
     )
 
 
+def _level() -> pl.Expr:
+    """Which candidates of a slice come first: the code, but for a contract that can bill nothing of it.
+
+    Whether such a contract's period is final or computed elsewhere must not decide: the computation that lists the
+    slice would be another one before and after.
+    """
+    is_closed = pl.col("contract_id").is_not_null() & pl.col("code").is_in((CODE[SETTLED], CODE[LATE], CODE[ELSEWHERE]))
+    return (
+        pl.when(is_closed & pl.col("product_id").is_null())
+        .then(CODE[NO_PRODUCT])
+        .when(is_closed & pl.col("is_excluded"))
+        .then(CODE[EXCLUDED])
+        .otherwise("code")
+        .cast(pl.Int8)
+    )
+
+
 def _unmatched(merged: pl.LazyFrame, measures: Sequence[Measure]) -> pl.LazyFrame:
     """The events that match no metric: whoever sent them, nothing can bill them."""
     measure_id = next(each.measure_id for each in measures if each.kind == NO_METRIC)
     return merged.filter(pl.col("measure_id") == measure_id).with_columns(
         code=pl.lit(CODE[UNMATCHED], dtype=pl.Int8),
+        level=pl.lit(CODE[UNMATCHED], dtype=pl.Int8),
         preference=pl.lit(0, dtype=pl.Int64),
         is_sole=pl.lit(value=True),
         is_current=pl.lit(value=True),

@@ -36,7 +36,7 @@ KEPT = (
     *SLICE_OF_METRIC,
     *("window_end", "batches_through", "usage_date", "aggregation_type", "event_count", "exception_count", "sum"),
     *("customer_id", "contract_id", "period_start", "close_month", "product_id", "reason"),
-    *("code", "preference", "is_sole"),
+    *("code", "level", "preference", "is_sole"),
 )
 
 
@@ -48,7 +48,7 @@ def disposed(candidates: pl.LazyFrame, usage: pl.LazyFrame, quantified: pl.LazyF
     """
     undecided = candidates.filter(pl.col("code") != CODE[BILLED]).with_columns(reason=pl.lit(None, dtype=pl.String))
     together = pl.concat([_priced(usage, quantified).select(KEPT), undecided.select(KEPT)])
-    rank = pl.col("code").cast(pl.Int64) * CANDIDATES + pl.col("preference")
+    rank = pl.col("level").cast(pl.Int64) * CANDIDATES + pl.col("preference")
     chosen = (
         together.filter(~pl.col("is_sole"))
         .with_columns(rank=rank)
@@ -58,21 +58,19 @@ def disposed(candidates: pl.LazyFrame, usage: pl.LazyFrame, quantified: pl.LazyF
     )
     names = pl.col("code").replace_strict(dict(enumerate(PRECEDENCE)), return_dtype=pl.String)
     decided = pl.concat([together.filter("is_sole"), chosen])
-    return decided.with_columns(disposition=names).drop("code", "preference", "is_sole")
+    return decided.with_columns(disposition=names).drop("code", "level", "preference", "is_sole")
 
 
 def _priced(usage: pl.LazyFrame, quantified: pl.LazyFrame) -> pl.LazyFrame:
     """Usage of products with the disposition that its segment's status gives it."""
     spans = quantified.select(*GROUP, "segment_start", "segment_end", "segment_status", reason="unrated_reason")
     at, status = pl.col("window_start"), pl.col("segment_status")
+    code = status.replace_strict(STATUS_CODES, return_dtype=pl.Int8)
     return (
         usage.filter("is_current")
         .join(spans, on=GROUP)
         .filter(at >= pl.col("segment_start"), at < pl.col("segment_end"))
-        .with_columns(
-            code=status.replace_strict(STATUS_CODES, return_dtype=pl.Int8),
-            reason=pl.when(status == "unrated").then("reason"),
-        )
+        .with_columns(code=code, level=code, reason=pl.when(status == "unrated").then("reason"))
     )
 
 

@@ -160,6 +160,35 @@ def test_periods_that_are_not_asked_for_are_elsewhere() -> None:
     assert world.cumulatives(rows)["raw_cumulative"].to_list() == [exact(2)]
 
 
+def test_usage_of_two_contracts_is_listed_by_one_computation_whichever_period_is_final() -> None:
+    """Each contract has a usage filter of its own; the period of one that refuses the event decides nothing."""
+    world = World(metrics(metric("SUM", "v", group_keys=[["r"]]))).product("p", "m0")
+    world.contract("eu", "A", day(1), day(21)).contract("us", "A", day(1), day(21))
+    world.usage_filter("eu", "r", ["eu"], day(1)).usage_filter("us", "r", ["us"], day(1))
+    rows = [sent(day(1), v=f"{number}", r=region) for number, region in enumerate(("eu", "us", "asia"), 1)]
+    of_eu, of_us = ("unrated", 1, exact(1), "eu"), ("unrated", 1, exact(2), "us")
+    of_none = ("excluded_by_usage_filter", 1, exact(3), "eu")
+    columns, unrated = ("quantity", "contract_id"), {"p": "unrated"}
+    assert listed(world, rows, *columns, status=unrated) == [of_none, of_eu, of_us]
+    for closed in ({"is_billed": False}, {"is_billed": False, "events_through": 1}):
+        open_periods = [dict(period) for period in world.periods]
+        for position, expected in enumerate(([of_us], [of_none, of_eu])):
+            world.periods = [{**one, **(closed if at == position else {})} for at, one in enumerate(open_periods)]
+            assert listed(world, rows, *columns, status=unrated) == expected
+        world.periods = open_periods
+
+
+def test_usage_without_a_product_in_two_contracts_is_listed_once() -> None:
+    world = World(metrics(metric("SUM", "v"))).product("p", "m0")
+    world.contract("one", "A", sells=[]).contract("two", "A", sells=[])
+    rows = [sent(day(1), v="1"), sent(day(1), v="2", batch=2)]
+    assert listed(world, rows, "contract_id") == [("no_product", 2, "one")]
+    world.periods[1] |= {"is_billed": False, "events_through": 2}
+    assert listed(world, rows, "contract_id") == [("no_product", 2, "one")]
+    world.periods[0] |= {"is_billed": False, "events_through": 1}
+    assert listed(world, rows, "contract_id") == [("late_usage", 1, "one")]
+
+
 def test_only_the_rows_of_a_month() -> None:
     """Usage of a contract is of its period's month, other usage of its day's."""
     world = World(metrics(metric("SUM", "v"))).product("p", "m0").contract("c", "A", sells=[])
