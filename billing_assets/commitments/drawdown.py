@@ -103,12 +103,15 @@ def opened(found: Reach, lanes: Lanes | None) -> pl.LazyFrame:
     return with_discounts.with_columns(listed="amount", first_quantity="quantity")
 
 
+def ranked(discounts: pl.LazyFrame) -> pl.LazyFrame:
+    """The discounts of each line as they apply: percentages first, then by the catalog; `rank` from 0 (case 19)."""
+    fixed = pl.col("discount_type") != "PERCENTAGE"
+    return discounts.sort("line_key", fixed, "discount_position").with_columns(rank=place_in("line_key"))
+
+
 def in_columns(lanes: Lanes) -> pl.LazyFrame:
-    """Grain line: its discounts beside each other, percentages first, as they apply (case 19)."""
+    """Grain line_key: its discounts beside each other."""
     is_percentage = pl.col("discount_type") == "PERCENTAGE"
-    ordered = lanes.discounts.sort("line_key", ~is_percentage, "discount_position").with_columns(
-        rank=place_in("line_key")
-    )
 
     def of(rank: int, value: pl.Expr, name: str) -> pl.Expr:
         return value.filter(pl.col("rank") == rank).first().alias(f"discount_{name}_{rank}")
@@ -119,7 +122,7 @@ def in_columns(lanes: Lanes) -> pl.LazyFrame:
         "carried": pl.when(~is_percentage).then(zero()),
     }
     columns = [of(rank, value, name) for rank in range(lanes.depth) for name, value in kinds.items()]
-    return ordered.group_by("line_key").agg(columns)
+    return ranked(lanes.discounts).group_by("line_key").agg(columns)
 
 
 def lane_prices(lines: pl.LazyFrame, balances: pl.LazyFrame, prices: pl.LazyFrame) -> pl.LazyFrame:

@@ -26,7 +26,10 @@ SELECTORS = {
     "presentation_group_values": pl.String(), "exclude": pl.Boolean(),
 }  # fmt: skip
 SHARES = {"commit_id": pl.String(), "contract_id": pl.String()}
-PRICES = {"line_key": pl.Int64(), "commit_id": pl.String(), "unit_price": DECIMAL}
+PRICES = {
+    "line_key": pl.Int64(), "commit_id": pl.String(), "unit_price": DECIMAL, "rate_id": pl.String(),
+    "override_id": pl.String(),
+}  # fmt: skip
 DISCOUNTS = {
     "line_key": pl.Int64(), "discount_id": pl.String(), "discount_type": pl.String(), "value": DECIMAL,
     "taken": DECIMAL, "discount_position": pl.Int64(),
