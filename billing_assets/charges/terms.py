@@ -25,3 +25,23 @@ class ScheduledTerms(Protocol):
     @property
     def recurring_charges(self) -> pl.LazyFrame:
         """One row per scheduled charge that comes back."""
+
+
+class SubscriptionTerms(Protocol):
+    """What subscriptions are charged from; `CatalogFrames` has it."""
+
+    @property
+    def contracts(self) -> pl.LazyFrame:
+        """One row per contract."""
+
+    @property
+    def product_versions(self) -> pl.LazyFrame:
+        """One row per (product, span between two of its updates)."""
+
+    @property
+    def subscriptions(self) -> pl.LazyFrame:
+        """One row per subscription."""
+
+    @property
+    def subscription_quantities(self) -> pl.LazyFrame:
+        """One row per (subscription, instant at which its quantity changes): the quantity from then on."""

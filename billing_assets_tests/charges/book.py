@@ -44,6 +44,32 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "balance_id": TEXT, "commit_id": TEXT, "contract_id": TEXT, "charged_at": TIMESTAMP, "amount": DECIMAL,
         "quantity": DECIMAL, "unit_price": DECIMAL, "product_id": TEXT, "name": TEXT, "position": COUNT,
     },
+    "subscriptions": {
+        "subscription_id": TEXT, "contract_id": TEXT, "product_id": TEXT, "name": TEXT, "frequency_months": COUNT,
+        "frequency_weeks": COUNT, "collection": TEXT, "is_prorated": YES, "bill_immediately": YES,
+        "starting_at": TIMESTAMP, "ending_before": TIMESTAMP, "position": COUNT,
+    },
+    "subscription_quantities": {"subscription_id": TEXT, "starting_at": TIMESTAMP, "quantity": DECIMAL},
+    "charge_rates": {
+        "rate_id": TEXT, "rate_card_id": TEXT, "product_id": TEXT, "pricing_group_values": TEXT,
+        "starting_at": TIMESTAMP, "ending_before": TIMESTAMP, "entitled": YES, "price_id": TEXT,
+        "commit_price_id": TEXT, "pricing_unit": TEXT, "frequency_months": COUNT, "frequency_weeks": COUNT,
+    },
+    "prices": {"price_id": TEXT, "rate_type": TEXT, "price": DECIMAL},
+    "overrides": {
+        "override_id": TEXT, "contract_id": TEXT, "override_position": COUNT, "starting_at": TIMESTAMP,
+        "ending_before": TIMESTAMP, "override_type": TEXT, "multiplier": DECIMAL, "priority": COUNT, "entitled": YES,
+        "price_id": TEXT, "lane": TEXT, "is_commit_specific": YES,
+    },
+    "override_tiers": {
+        "override_id": TEXT, "range_level": COUNT, "range_lower": DECIMAL, "range_upper": DECIMAL,
+        "multiplier": DECIMAL,
+    },
+    "override_targets": {
+        "override_id": TEXT, "contract_id": TEXT, "product_id": TEXT, "pricing_group_values": TEXT,
+        "presentation_group_values": TEXT, "reached_from": TIMESTAMP, "reached_until": TIMESTAMP,
+        "billing_frequency": TEXT, "specifier": COUNT,
+    },
 }  # fmt: skip
 
 
@@ -116,6 +142,56 @@ class Book:
             ending_before=at(end) if end else None, distribution=distribution, amount=amount, quantity=1,
             unit_price=amount, **steps(frequency), **({"contract_id": "c", "minor_digits": 2} | terms),
         )  # fmt: skip
+
+    def subscription(self, quantity: Any = 10, *, changes: Iterable[tuple[str, Any]] = (), frequency: str = "MONTHLY",
+                     start: str | None = None, end: str | None = None, contract: str = "c",
+                     subscription: str = "sub", **terms: Any) -> Book:  # fmt: skip
+        """`changes` are quantities in force from an instant on. Prorated, in advance, increases at once by default."""
+        mine = next(row for row in self.rows["contracts"] if row["contract_id"] == contract)
+        starts = at(start) if start else mine["starting_at"]
+        defaults = {"collection": "ADVANCE", "is_prorated": True, "bill_immediately": True, "name": "Seats"}
+        self.add(
+            "subscriptions", subscription_id=subscription, contract_id=contract, product_id="seats",
+            starting_at=starts, ending_before=at(end) if end else None, position=0, **steps(frequency),
+            **(defaults | terms),
+        )  # fmt: skip
+        for when, count in ((starts, quantity), *((at(when), count) for when, count in changes)):
+            self.add("subscription_quantities", subscription_id=subscription, starting_at=when, quantity=count)
+        return self
+
+    def rate(self, price: Any = 20, start: str = "2020-01-01", end: str | None = None, *, frequency: str = "MONTHLY",
+             entitled: bool = True, **terms: Any) -> Book:  # fmt: skip
+        rate_id = f"card/seats/{frequency}/{start}"
+        self.add("prices", price_id=rate_id, rate_type="FLAT", price=price)
+        return self.add(
+            "charge_rates", rate_id=rate_id, rate_card_id="card", product_id="seats", pricing_group_values="{}",
+            starting_at=at(start), ending_before=at(end) if end else None, entitled=entitled, price_id=rate_id,
+            **steps(frequency), **terms,
+        )  # fmt: skip
+
+    def override(self, kind: str | None, multiplier: Any = None, *, price: Any = None, start: str = "2020-01-01",
+                 end: str | None = None, frequency: str | None = None, ranges: Iterable[tuple[Any, Any, Any]] = (),
+                 target: dict[str, Any] | None = None, **terms: Any) -> Book:  # fmt: skip
+        """`ranges` are (lower, upper, multiplier) of a TIERED override."""
+        position = len(self.rows["overrides"])
+        name = f"c/overrides/{position}"
+        if price is not None:
+            self.add("prices", price_id=name, rate_type="FLAT", price=price)
+        defaults = {"lane": "LIST", "is_commit_specific": False}
+        self.add(
+            "overrides", override_id=name, contract_id="c", override_position=position, starting_at=at(start),
+            ending_before=at(end) if end else None, override_type=kind, multiplier=multiplier,
+            price_id=name if price is not None else None, **(defaults | terms),
+        )  # fmt: skip
+        for level, (lower, upper, factor) in enumerate(ranges, start=1):
+            self.add("override_tiers", override_id=name, range_level=level, range_lower=lower, range_upper=upper,
+                     multiplier=factor)  # fmt: skip
+        everywhere = {
+            "product_id": "seats", "pricing_group_values": "{}", "presentation_group_values": "{}",
+            "billing_frequency": frequency,
+        }  # fmt: skip
+        reached = everywhere | (target or {})
+        return self.add("override_targets", override_id=name, contract_id="c", specifier=0, **reached)
 
     def frames(self) -> Any:
         return SimpleNamespace(
