@@ -5,9 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from billing_assets.charges.lines import AT, OF_CONTRACT, WITHIN, as_charges
+from billing_assets.charges.proration import prorated
 from billing_assets.charges.quantities import SPAN, quantity_steps
 from billing_assets.charges.terms import SubscriptionTerms
-from billing_assets.money import proportion, zero
 from billing_assets.periods import anchored, hours_between
 
 _PRICE_KEY = ("contract_id", "rate_card_id", "product_id", "frequency_months", "frequency_weeks", "priced_at")
@@ -114,5 +114,4 @@ def prorated_price() -> pl.Expr:
     covered = hours_between(pl.col("step_at"), pl.col("period_end"))
     full = hours_between(pl.col("full_start"), pl.col("full_end"))
     price = pl.col("unit_price")
-    part = proportion(covered, full, price.abs())
-    return pl.when(~pl.col("is_prorated")).then(price).when(price < zero()).then(-part).otherwise(part)
+    return pl.when("is_prorated").then(prorated(price, covered, full)).otherwise(price)

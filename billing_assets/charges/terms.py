@@ -45,3 +45,43 @@ class SubscriptionTerms(Protocol):
     @property
     def subscription_quantities(self) -> pl.LazyFrame:
         """One row per (subscription, instant at which its quantity changes): the quantity from then on."""
+
+
+class PurchaseTerms(Protocol):
+    """What purchases of commits are charged from; `CatalogFrames` has it."""
+
+    @property
+    def contracts(self) -> pl.LazyFrame:
+        """One row per contract."""
+
+    @property
+    def product_versions(self) -> pl.LazyFrame:
+        """One row per (product, span between two of its updates)."""
+
+    @property
+    def commit_charges(self) -> pl.LazyFrame:
+        """One row per (PREPAID commit, item of its invoice schedule)."""
+
+
+class RecurrenceTerms(Protocol):
+    """What recurring commits and credits are made from; `CatalogFrames` has it."""
+
+    @property
+    def contracts(self) -> pl.LazyFrame:
+        """One row per contract."""
+
+    @property
+    def recurring_balances(self) -> pl.LazyFrame:
+        """One row per recurring commit or credit."""
+
+    @property
+    def subscriptions(self) -> pl.LazyFrame:
+        """One row per subscription."""
+
+    @property
+    def subscription_quantities(self) -> pl.LazyFrame:
+        """One row per (subscription, instant at which its quantity changes): the quantity from then on."""
+
+    @property
+    def subscription_seats(self) -> pl.LazyFrame:
+        """One row per (subscription, seat, span in which it is assigned)."""

@@ -12,11 +12,13 @@ from typing import Any
 import polars as pl
 
 from billing_assets.columns import DECIMAL, TIMESTAMP
+from billing_assets.commitments.access import BALANCE
 from billing_assets.invoicing.headers import usage_invoices
 from billing_assets.invoicing.placement import Placed, place
 from billing_assets.periods import billing_periods
 
 TEXT, COUNT, YES = pl.String(), pl.Int64(), pl.Boolean()
+OF_A_SEGMENT = ("balance_id", "segment_id", "amount", "starting_at", "ending_before")
 MONTHS = {"WEEKLY": 0, "MONTHLY": 1, "QUARTERLY": 3, "SEMI_ANNUAL": 6, "ANNUAL": 12}
 
 SCHEMAS: dict[str, dict[str, Any]] = {
@@ -50,6 +52,16 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "starting_at": TIMESTAMP, "ending_before": TIMESTAMP, "position": COUNT,
     },
     "subscription_quantities": {"subscription_id": TEXT, "starting_at": TIMESTAMP, "quantity": DECIMAL},
+    "subscription_seats": {
+        "subscription_id": TEXT, "seat_id": TEXT, "starting_at": TIMESTAMP, "ending_before": TIMESTAMP,
+    },
+    "recurring_balances": {
+        **{name: dtype for name, dtype in BALANCE.items() if name not in OF_A_SEGMENT},
+        "recurring_id": TEXT, "unit_amount": DECIMAL, "access_quantity": DECIMAL, "invoice_unit_amount": DECIMAL,
+        "invoice_quantity": DECIMAL, "starting_at": TIMESTAMP, "ending_before": TIMESTAMP, "frequency_months": COUNT,
+        "frequency_weeks": COUNT, "duration_periods": COUNT, "prorate_first": YES, "prorate_last": YES,
+        "subscription_id": TEXT, "allocation": TEXT, "is_prorated": YES,
+    },
     "charge_rates": {
         "rate_id": TEXT, "rate_card_id": TEXT, "product_id": TEXT, "pricing_group_values": TEXT,
         "starting_at": TIMESTAMP, "ending_before": TIMESTAMP, "entitled": YES, "price_id": TEXT,
@@ -158,6 +170,30 @@ class Book:
         for when, count in ((starts, quantity), *((at(when), count) for when, count in changes)):
             self.add("subscription_quantities", subscription_id=subscription, starting_at=when, quantity=count)
         return self
+
+    def seat(self, seat: str, start: str = "2026-01-01", end: str | None = None, subscription: str = "sub") -> Book:
+        return self.add(
+            "subscription_seats", subscription_id=subscription, seat_id=seat, starting_at=at(start),
+            ending_before=at(end) if end else None,
+        )  # fmt: skip
+
+    def credit(self, unit_amount: Any = 30, start: str = "2026-01-01", end: str | None = None, *,
+               proration: str = "FIRST_AND_LAST", frequency: str | None = None, duration: int = 1, quantity: Any = 1,
+               invoice: Any = None, credit: str = "rc", **terms: Any) -> Book:  # fmt: skip
+        """A recurring credit; with an `invoice` amount a commit."""
+        defaults: dict[str, Any] = {
+            "balance_type": "PREPAID" if invoice else "CREDIT", "access_type": "SPEND", "price_lane": "LIST",
+            "unit": "USD", "pool": "c", "customer_id": "of c", "contract_id": "c", "invoice_contract_id": "c",
+            "product_id": "fee", "name": "Recurring", "priority": 100, "cost": invoice or 0, "is_rollover": False,
+            "selector": 0, "value_specifier_count": 0, "contract_count": 1, "balance_position": 0,
+        }  # fmt: skip
+        return self.add(
+            "recurring_balances", commit_id=credit, recurring_id=credit, unit_amount=unit_amount,
+            access_quantity=quantity, invoice_unit_amount=invoice, invoice_quantity=1 if invoice else None,
+            starting_at=at(start), ending_before=at(end) if end else None, duration_periods=duration,
+            prorate_first="FIRST" in proration, prorate_last="LAST" in proration, **steps(frequency),
+            **(defaults | terms),
+        )  # fmt: skip
 
     def rate(self, price: Any = 20, start: str = "2020-01-01", end: str | None = None, *, frequency: str = "MONTHLY",
              entitled: bool = True, **terms: Any) -> Book:  # fmt: skip
