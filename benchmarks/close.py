@@ -1,6 +1,6 @@
 """The whole way from events in Delta to finalized invoices: metering, rating, finalization, drafts.
 
-    python -m benchmarks.close [--events 10000000] [--runs 3]
+    python -m benchmarks.close [--events 10000000] [--groups dense] [--runs 3] [--beside]
 
 Every run is a process of its own on a lake of its own without states, and calls what the Dagster assets call.
 """
@@ -25,11 +25,11 @@ STAGES = ("meter", "rate", "finalize")
 BESIDE = ("drafts", "check")
 
 
-def run(count: int, beside: bool) -> None:
+def run(count: int, groups: str, beside: bool) -> None:
     """One measurement, in this process."""
     watch = Watch()
-    catalog = load_catalog(place(count)[1])
-    with fresh_copy(count) as lake:
+    catalog = load_catalog(place(count, groups)[1])
+    with fresh_copy(count, groups) as lake:
         with watch.stage("meter"):
             metered = runs.meter(lake, catalog, world.day_of(0), world.day_of(world.DAYS - 1))
         with watch.stage("rate"):
@@ -57,20 +57,28 @@ def run(count: int, beside: bool) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=10_000_000)
+    parser.add_argument("--groups", choices=world.GROUPS, default="dense")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--beside", action="store_true", help="measure drafts and all checks too")
     parser.add_argument("--here", action="store_true", help="measure once in this process and print it as JSON")
     options = parser.parse_args()
     if options.here:
-        run(options.events, options.beside)
+        run(options.events, options.groups, options.beside)
         return
-    ensure(options.events)
-    arguments = ["--events", str(options.events), "--here", *(["--beside"] if options.beside else [])]
+    ensure(options.events, options.groups)
+    arguments = [
+        "--events",
+        str(options.events),
+        "--groups",
+        options.groups,
+        "--here",
+        *(["--beside"] if options.beside else []),
+    ]
     found = in_turns(["close"], options.runs, lambda _: measured("benchmarks.close", *arguments))["close"]
-    print(report(found, options.events))
+    print(report(found, options.events, options.groups))
 
 
-def report(found: list[dict[str, Any]], count: int) -> str:
+def report(found: list[dict[str, Any]], count: int, groups: str) -> str:
     """The table of medians per stage. Exits where two runs disagree about the result."""
     facts = {json.dumps({name: one[name] for name in ("states", "lines", "invoices", "total")}) for one in found}
     if len(facts) != 1:
@@ -79,7 +87,7 @@ def report(found: list[dict[str, Any]], count: int) -> str:
     rows = [_row(stage, median(found, stage), median(found, stage, "cpu"), count) for stage in stages]
     both = [sum(median(found, stage, unit) for stage in STAGES) for unit in ("seconds", "cpu")]
     rows.insert(len(STAGES), _row("events to invoices", *both, count))
-    told = f"{count:,} events, {len(found)} runs, medians; {facts.pop()}; peak {peak(found):.2f} GiB"
+    told = f"{count:,} events, {groups} groups, {len(found)} runs, medians; {facts.pop()}; peak {peak(found):.2f} GiB"
     return f"{machine()}\n{told}\n\n{table(('stage', 'seconds', 'CPU s', 'events/s'), rows)}"
 
 

@@ -1,6 +1,7 @@
 """Make the benchmark's lake: a catalog, and one ingest batch of events written through the engine's own storage.
 
-    python -m benchmarks.make_data                      10,000,000 events into benchmarks/data/10000000
+    python -m benchmarks.make_data                      10,000,000 events into benchmarks/data/dense/10000000
+    python -m benchmarks.make_data --groups typical     the same, spread over fewer hours, models and regions
     python -m benchmarks.make_data --events 100000      a small one, with its invariants checked
 
 The batch is made as ingestion makes one, only that its rows do not come from files.
@@ -36,35 +37,38 @@ DATA = Path(__file__).parent / "data"
 BY = "benchmark"
 
 
-def place(count: int) -> tuple[Path, Path]:
-    """Directories of the lake and of the catalog for that many events."""
-    return DATA / str(count) / "lake", DATA / str(count) / "catalog"
+def place(count: int, groups: str) -> tuple[Path, Path]:
+    """Directories of the lake and of the catalog for that many events, spread as world.GROUPS says."""
+    directory = DATA / groups / str(count)
+    return directory / "lake", directory / "catalog"
 
 
-def make(count: int) -> tuple[Lake, Catalog]:
+def make(count: int, groups: str) -> tuple[Lake, Catalog]:
     """The lake with `count` events, made anew."""
-    lake_directory, catalog_directory = place(count)
-    shutil.rmtree(DATA / str(count), ignore_errors=True)
+    lake_directory, catalog_directory = place(count, groups)
+    shutil.rmtree(lake_directory.parent, ignore_errors=True)
     world.write_catalog(catalog_directory)
     lake, catalog = Lake(lake_directory), load_catalog(catalog_directory)
     record_catalog(lake, catalog, world.START)
     files = [_file(day) for day in range(world.DAYS)]
     intent = intent_of(files, catalog, world.NOW - timedelta(hours=6))
-    batches.run(lake, SEQUENCE, lambda _: intent, lambda batch: _write(batch, count), clock=_clock, by=BY)
+    batches.run(
+        lake, SEQUENCE, lambda _: intent, lambda batch: _write(batch, count, world.GROUPS[groups]), clock=_clock, by=BY
+    )
     return lake, catalog
 
 
-def ensure(count: int) -> None:
+def ensure(count: int, groups: str) -> None:
     """Make the lake if there is none of that size."""
-    if not (place(count)[0] / "batches").exists():
+    if not (place(count, groups)[0] / "batches").exists():
         print(f"making {count:,} events")
-        make(count)
+        make(count, groups)
 
 
 @contextmanager
-def fresh_copy(count: int) -> Iterator[Lake]:
+def fresh_copy(count: int, groups: str) -> Iterator[Lake]:
     """A lake of its own with the same files, by links: what is written to it is gone afterwards."""
-    lake_directory, _ = place(count)
+    lake_directory, _ = place(count, groups)
     with TemporaryDirectory(dir=lake_directory.parent, prefix="run-") as directory:
         shutil.copytree(lake_directory, directory, copy_function=os.link, dirs_exist_ok=True)
         yield Lake(directory)
@@ -79,10 +83,10 @@ def _file(day: int) -> BatchFile:
     return BatchFile(name, sha256(name.encode()).hexdigest(), 0, world.arrived_at(day))
 
 
-def _write(batch: batches.Batch, count: int) -> None:
+def _write(batch: batches.Batch, count: int, groups: world.Groups) -> None:
     for table in batch.tables:
         if table == "events":
-            batch.write(table, _events(count))
+            batch.write(table, _events(count, groups))
         elif table == "ingested_files":
             batch.write(table, _files(batch.lake, count))
         else:
@@ -94,18 +98,18 @@ def _rows(day: int, count: int) -> int:
     return (day + 1) * count // world.DAYS - day * count // world.DAYS
 
 
-def _events(count: int) -> pl.LazyFrame:
+def _events(count: int, groups: world.Groups) -> pl.LazyFrame:
     """All events in the order of the table, of which one day is in memory at a time."""
 
     def read(
         columns: list[str] | None, predicate: pl.Expr | None, limit: int | None, _: int | None
     ) -> Iterator[pl.DataFrame]:
         for day in range(world.DAYS):
-            rows = world.events_of_day(day, count, _rows(day, count)).lazy()
+            rows = world.events_of_day(day, count, _rows(day, count), groups).lazy()
             rows = rows if predicate is None else rows.filter(predicate)
             yield (rows if columns is None else rows.select(columns)).collect()
 
-    return register_io_source(read, schema=world.events_of_day(0, world.DAYS, 1).schema)
+    return register_io_source(read, schema=world.events_of_day(0, world.DAYS, 1, groups).schema)
 
 
 def _files(lake: Lake, count: int) -> pl.DataFrame:
@@ -136,10 +140,11 @@ def _files(lake: Lake, count: int) -> pl.DataFrame:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=10_000_000)
+    parser.add_argument("--groups", choices=world.GROUPS, default="dense")
     parser.add_argument("--check", action="store_true", help="check every invariant of the lake")
     options = parser.parse_args()
     started = time.perf_counter()
-    lake, _ = make(options.events)
+    lake, _ = make(options.events, options.groups)
     print(f"{options.events:,} events in {lake.root} ({time.perf_counter() - started:.0f} s)")
     if options.check or options.events <= 1_000_000:
         broken = [result for result in check(lake) if not result.discrepancies.is_empty()]

@@ -1,6 +1,6 @@
 """Metering alone, against hand-written DuckDB SQL for the same hourly result and against the floor, on the same files.
 
-    python -m benchmarks.metering [--events 10000000] [--runs 5]
+    python -m benchmarks.metering [--events 10000000] [--groups dense] [--runs 5]
 
 floor     Polars scans the columns that the metrics need and takes a maximum of each
 engine    hourly states and distinct values, day by day, as `runs.meter` computes them
@@ -86,21 +86,21 @@ FROM (SELECT customer_ref, epoch_us("timestamp") // 3600000000 AS hour, property
 """
 
 
-def run(side: str, count: int) -> None:
+def run(side: str, count: int, groups: str) -> None:
     """One measurement, in this process."""
     watch = Watch()
-    found = {"floor": _floor, "engine": _engine, "duckdb": _duckdb, "stored": _stored}[side](count, watch)
+    found = {"floor": _floor, "engine": _engine, "duckdb": _duckdb, "stored": _stored}[side](count, groups, watch)
     watch.report(found=found)
 
 
-def _floor(count: int, watch: Watch) -> None:
-    files = _files(count)
+def _floor(count: int, groups: str, watch: Watch) -> None:
+    files = _files(count, groups)
     with watch.stage("floor"):
         pl.scan_parquet(files, hive_partitioning=True).select(pl.col(*COLUMNS).max()).collect()
 
 
-def _engine(count: int, watch: Watch) -> list[str]:
-    lake, catalog = Lake(place(count)[0]), load_catalog(place(count)[1])
+def _engine(count: int, groups: str, watch: Watch) -> list[str]:
+    lake, catalog = Lake(place(count, groups)[0]), load_catalog(place(count, groups)[1])
     measures = metering.compile_measures(catalog.billable_metrics)
     promoted = promoted_names(lake, (1,))
     days = []
@@ -114,11 +114,11 @@ def _engine(count: int, watch: Watch) -> list[str]:
     return _told(states.lazy(), values.lazy())
 
 
-def _duckdb(count: int, watch: Watch) -> list[str]:
+def _duckdb(count: int, groups: str, watch: Watch) -> list[str]:
     database = duckdb.connect()
     database.execute("SET preserve_insertion_order = false")
     with watch.stage("duckdb"):
-        database.execute(SQL.format(files=_files(count)))
+        database.execute(SQL.format(files=_files(count, groups)))
     rows = database.execute(
         'SELECT count(*), sum(event_count), sum(exception_count), sum("sum"), sum("max") FROM states GROUP BY measure'
     ).fetchall()
@@ -126,9 +126,9 @@ def _duckdb(count: int, watch: Watch) -> list[str]:
     return _sorted([*rows, *values])
 
 
-def _stored(count: int, watch: Watch) -> list[str]:
-    catalog = load_catalog(place(count)[1])
-    with fresh_copy(count) as lake:
+def _stored(count: int, groups: str, watch: Watch) -> list[str]:
+    catalog = load_catalog(place(count, groups)[1])
+    with fresh_copy(count, groups) as lake:
         with watch.stage("stored"):
             runs.meter(lake, catalog, world.day_of(0), world.day_of(world.DAYS - 1))
         return _told(lake.scan("usage_states"), lake.scan("usage_values"))
@@ -146,27 +146,28 @@ def _sorted(rows: Iterable[tuple[object, ...]]) -> list[str]:
     return sorted(", ".join(f"{Decimal(str(cell or 0)).normalize():f}" for cell in row) for row in rows)
 
 
-def _files(count: int) -> list[str]:
-    opened = Lake(place(count)[0]).open("events")
+def _files(count: int, groups: str) -> list[str]:
+    opened = Lake(place(count, groups)[0]).open("events")
     return sorted(opened.file_uris()) if opened is not None else []
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=10_000_000)
+    parser.add_argument("--groups", choices=world.GROUPS, default="dense")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--side", choices=SIDES, help="measure this one here and print it as JSON")
     options = parser.parse_args()
     if options.side:
-        run(options.side, options.events)
+        run(options.side, options.events, options.groups)
         return
-    ensure(options.events)
-    arguments = ("--events", str(options.events), "--side")
+    ensure(options.events, options.groups)
+    arguments = ("--events", str(options.events), "--groups", options.groups, "--side")
     found = in_turns(SIDES, options.runs, lambda side: measured("benchmarks.metering", *arguments, side))
-    print(report(found, options.events))
+    print(report(found, options.events, options.groups))
 
 
-def report(found: dict[str, list[dict[str, Any]]], count: int) -> str:
+def report(found: dict[str, list[dict[str, Any]]], count: int, groups: str) -> str:
     """The table of medians. Exits where two sides disagree about the result."""
     results = {json.dumps(one["found"]) for side in SIDES if side != "floor" for one in found[side]}
     if len(results) != 1:
@@ -185,7 +186,7 @@ def report(found: dict[str, list[dict[str, Any]]], count: int) -> str:
         for side in SIDES
     ]
     header = ("side", "seconds", "CPU s", "events/s", "peak GiB", "of floor", "of DuckDB")
-    told = f"{count:,} events, {len(found['floor'])} runs each, medians; results equal"
+    told = f"{count:,} events, {groups} groups, {len(found['floor'])} runs each, medians; results equal"
     return f"{machine()}\n{told}\n\n{table(header, rows)}"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +23,24 @@ START = datetime(2024, 6, 1, tzinfo=UTC)
 MONTH = "2024-06"
 NOW = datetime(2024, 7, 2, 12, tzinfo=UTC)
 """More than the grace period after the end of the month: everything is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """How far the events of a customer are spread over hours, models and regions: how many states they become.
+
+    hours: of a day in which it works. models: the higher, the more of its events are of one model (of all: 1).
+    regions: the share of its events, in eighths, that is of its second region.
+    """
+
+    hours: int
+    models: int
+    regions: int
+
+
+GROUPS = {"typical": Groups(hours=10, models=12, regions=0), "dense": Groups(hours=24, models=3, regions=1)}
+"""typical: a company's working day, mostly one model, one region. dense: all day and all models; more states than
+events, which is as bad as it gets."""
 
 TEXTS = ("model", "region", "user_id")
 NUMBERS = ("context_tokens", "generated_tokens", "latency_seconds")
@@ -123,10 +142,10 @@ def _write_lines(path: Path, rows: Iterator[dict[str, object]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def events_of_day(day: int, count: int, rows: int) -> pl.DataFrame:
+def events_of_day(day: int, count: int, rows: int, groups: Groups) -> pl.DataFrame:
     """The `rows` events of a day, as ingest batch 1 stores them; `count` is the number of all events."""
     first = day * count // DAYS
-    drawn = _drawn(pl.int_range(first, first + rows, dtype=pl.UInt64, eager=True)).collect()
+    drawn = _drawn(pl.int_range(first, first + rows, dtype=pl.UInt64, eager=True), groups).collect()
     values = {name: drawn[name].cast(pl.String) for name in (*TEXTS, *NUMBERS)}
     pairs = [text for name in sorted(values) for text in (pl.lit(f'"{name}":"'), values[name], pl.lit('",'))]
     return drawn.select(
@@ -157,18 +176,19 @@ def day_of(day: int) -> date:
     return START.date() + timedelta(days=day)
 
 
-def _drawn(numbers: pl.Series) -> pl.LazyFrame:
+def _drawn(numbers: pl.Series, groups: Groups) -> pl.LazyFrame:
     """Random values of each event. The first of 1,000 customers has 3 % of the events, the first hundred have 32 %.
 
-    A customer works in two regions at most and mostly with two of the six models, in bursts around noon. It has 3 to 12
-    users.
+    A customer works in two regions at most and mostly with two of the six models (dense) or one (typical), around noon.
+    It has 3 to 12 users.
     """
     customer = _uniform("customer", CUSTOMERS, power=2)
     number = pl.col("number")
     user = pl.col("customer") * 16 + _uniform("user", 12) % (3 + pl.col("customer") % 10)
-    model = (pl.col("customer") + _uniform("model", len(MODELS), power=3)) % len(MODELS)
-    region = (pl.col("customer") + _uniform("region", 8) // 7) % len(REGIONS)
-    half_day = 43_200_000_000
+    model = (pl.col("customer") + _uniform("model", len(MODELS), power=groups.models)) % len(MODELS)
+    region = (pl.col("customer") + _uniform("region", 8) // (8 - groups.regions)) % len(REGIONS)
+    half = groups.hours * 1_800_000_000
+    opening = 43_200_000_000 - half
     stray = _uniform("stray", 4096)
     reference = pl.concat_str(pl.lit("customer_"), pl.col("customer").cast(pl.String).str.zfill(4))
     return (
@@ -181,7 +201,7 @@ def _drawn(numbers: pl.Series) -> pl.LazyFrame:
             .when(stray == 1)
             .then(pl.lit(WITHOUT_CONTRACT))
             .otherwise(reference),
-            microsecond=(_uniform("morning", half_day) + _uniform("evening", half_day)).cast(pl.Int64),
+            microsecond=(opening + _uniform("morning", half) + _uniform("evening", half)).cast(pl.Int64),
             model=pl.lit(pl.Series(MODELS)).gather(model),
             region=pl.lit(pl.Series(REGIONS)).gather(region),
             user_id=pl.concat_str(pl.lit("user_"), user.cast(pl.String)),
