@@ -8,8 +8,23 @@ from functools import cache
 import polars as pl
 
 from billing_assets.reconcile import INVARIANTS, Invariant
+from billing_assets.runs.batch_gaps import batch_gaps
 from billing_assets.runs.reports import CheckResult
 from billing_assets.storage.lake import Lake
+
+
+def check_lake(lake: Lake) -> tuple[CheckResult, ...]:
+    """Every invariant, and that each table holds exactly the rows of the committed batches: what a backup relies on.
+
+    The last one reads uncommitted rows too, so it fails while a batch is being written.
+    """
+    whole = Invariant(
+        "batches_whole",
+        "batches",
+        "each table has the rows that its committed batches say, and no others",
+        lambda _: batch_gaps(lake).lazy(),
+    )
+    return check(lake, (*INVARIANTS, whole))
 
 
 def check(lake: Lake, invariants: Iterable[Invariant] = INVARIANTS) -> tuple[CheckResult, ...]:

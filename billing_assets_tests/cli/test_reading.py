@@ -176,6 +176,8 @@ def test_check_lists_what_breaks_an_invariant_and_fails(books: Path) -> None:
     checks = {check["name"]: check for check in billing_json(books, "check")["checks"]}
     assert checks["contents_unaltered"]["discrepancies"][0]["invoice_id"] == ACME
     assert checks["numbers_gapless"]["ok"]
+    unfinished = {(row["sequence"], row["batch_no"]) for row in checks["batches_whole"]["discrepancies"]}
+    assert unfinished == {("books", 2)}
 
 
 @pytest.mark.parametrize("columns", [80, 160])

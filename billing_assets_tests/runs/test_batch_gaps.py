@@ -9,6 +9,7 @@ from deltalake import write_deltalake
 
 from billing_assets.runs.batch_gaps import batch_gaps
 from billing_assets.runs.batches import begin, run
+from billing_assets.runs.checks import check_lake
 from billing_assets.storage.lake import Lake
 from billing_assets_tests.runs.books import clock, finish, propose_month
 from billing_assets_tests.storage.rows import rows
@@ -49,3 +50,13 @@ def test_a_table_restored_to_an_earlier_version_is_listed(lake: Lake) -> None:
     assert table is not None
     table.restore(1)
     assert found(lake) == [(2, "invoices", 10, 0)]
+
+
+def test_the_check_of_a_lake_asks_for_gaps(lake: Lake) -> None:
+    table = lake.open("invoices")
+    assert table is not None
+    table.restore(1)
+    (whole,) = [one for one in check_lake(lake) if one.invariant.name == "batches_whole"]
+    assert whole.discrepancies.equals(batch_gaps(lake))
+    assert whole.discrepancies.height == 1
+    assert not whole.invariant.warning
