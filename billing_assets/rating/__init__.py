@@ -1,16 +1,18 @@
 """Usage becomes priced lines: segments of one price, running quantities, bands, adjustments in one order.
 
-segments(groups, periods, frames)     which price holds when
+segments(groups, periods, frames, cuts)   which price holds when, cut where a discount or a balance begins or ends
 (metering adds each segment's cumulative)
-quantify(segments, frames)            where each segment moves the running quantity
-rate(quantified, frames)              usage lines
-adjust(lines, limits(...), frames)    maximum and minimum
-unrated(quantified)                   what has no price, and holds its invoice
+quantify(segments, frames)                where each segment moves the running quantity
+rate(quantified, frames)                  usage lines
+discount(lines, ...)                      percentages and fixed amounts, also of subscriptions and composites
+adjust(lines, limits(...), frames)        maximum and minimum
+unrated(quantified)                       what has no price, and holds its invoice
 """
 
 from __future__ import annotations
 
 from billing_assets.rating.adjustments import adjust
+from billing_assets.rating.discounts import Discounted, discount, discount_cuts, nothing_used
 from billing_assets.rating.limits import limits
 from billing_assets.rating.lines import RATED_LINE, rate
 from billing_assets.rating.order import ORDER_OF_CHARGES
@@ -21,8 +23,12 @@ from billing_assets.rating.unrated import unrated
 __all__ = [
     "ORDER_OF_CHARGES",
     "RATED_LINE",
+    "Discounted",
     "adjust",
+    "discount",
+    "discount_cuts",
     "limits",
+    "nothing_used",
     "quantify",
     "rate",
     "segments",

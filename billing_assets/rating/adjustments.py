@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from billing_assets.money import ONE, decimal, or_zero, zero
+from billing_assets.line_order import order_of_lines
+from billing_assets.money import ONE, decimal, or_zero, proportion, zero
 from billing_assets.rating.grain import FAMILY
-from billing_assets.rating.lines import as_rated_lines
+from billing_assets.rating.lines import as_rated_lines, in_last_hour
 from billing_assets.rating.order import ORDER_OF_CHARGES
 from billing_assets.rating.versions import at_the_end
 
 if TYPE_CHECKING:
     from billing_assets.catalog.frames import CatalogFrames
 
-FAMILY_CHARGE = ("usage", "discount", "maximum_adjustment")
+CHARGED_TYPES = ("usage", "composite")
+"""Line types that are priced by a rate which may state limits, and that a cap is shared over."""
+
+FAMILY_CHARGE = (*CHARGED_TYPES, "discount", "maximum_adjustment")
 """Line types that make up a family's charge, so far, when a limit is compared with it."""
 
 
@@ -44,9 +48,10 @@ def adjust(lines: pl.LazyFrame, limits: pl.LazyFrame, frames: CatalogFrames) -> 
     """`lines` and the adjustment lines of their families; RATED_LINE.
 
     `limits` as `limits.limits` returns it. The chain runs in the order of ORDER_OF_CHARGES on the family's running
-    charge: usage lines with their fees and discounts, then the maximum, then the minimum on what is left.
+    charge: usage lines with their fees and discounts, then the maximum, then the minimum on what is left. A maximum
+    that binds is shared out into `net` of the lines that it caps.
     """
-    lines, limits = lines.cache(), limits.cache()
+    lines, limits = lines.with_row_index("line").cache(), limits.cache()
     charged = limits.join(family_charges(lines, limits), on=FAMILY, how="left").with_columns(
         charge=or_zero("charge"), has_usage=pl.col("has_usage").fill_null(False)
     )
@@ -55,7 +60,13 @@ def adjust(lines: pl.LazyFrame, limits: pl.LazyFrame, frames: CatalogFrames) -> 
         charged = charged.with_columns(ADJUSTMENTS[step]().alias(step + "_adjustment")).with_columns(
             charge=pl.col("charge") + or_zero(step + "_adjustment")
         )
-    return pl.concat([lines, *(adjustment_lines(charged, step, frames.product_versions) for step in steps)])
+    charged = charged.cache()
+    return pl.concat(
+        [
+            capped(lines, cap_shares(lines, charged)),
+            *(adjustment_lines(charged, step, frames.product_versions) for step in steps),
+        ]
+    )
 
 
 def family_charges(lines: pl.LazyFrame, limits: pl.LazyFrame) -> pl.LazyFrame:
@@ -64,7 +75,34 @@ def family_charges(lines: pl.LazyFrame, limits: pl.LazyFrame) -> pl.LazyFrame:
         lines.filter(pl.col("line_type").is_in(FAMILY_CHARGE))
         .join(limits.select(FAMILY), on=FAMILY, how="semi")
         .group_by(FAMILY)
-        .agg(charge=pl.col("amount").sum(), has_usage=(pl.col("line_type") == "usage").any())
+        .agg(charge=pl.col("amount").sum(), has_usage=pl.col("line_type").is_in(CHARGED_TYPES).any())
+    )
+
+
+def cap_shares(lines: pl.LazyFrame, charged: pl.LazyFrame) -> pl.LazyFrame:
+    """Grain line of a capped family with a positive discounted amount: `cap_share`, what the maximum takes off it.
+
+    Pro rata to the discounted amount by cumulative rounding in the order of lines, so that the last takes the rest
+    (docs/semantics.md, Net amounts).
+    """
+    binding = charged.filter(pl.col("maximum_adjustment").is_not_null()).select(*FAMILY, cap="maximum_adjustment")
+    to_date = proportion(pl.col("net").cum_sum().over(FAMILY), pl.col("net").sum().over(FAMILY), -pl.col("cap"))
+    return (
+        lines.filter(pl.col("line_type").is_in(CHARGED_TYPES), pl.col("net") > zero())
+        .join(binding, on=FAMILY)
+        .sort(order_of_lines(), nulls_last=False)
+        .with_columns(to_date=to_date)
+        .select("line", cap_share=pl.col("to_date") - pl.col("to_date").shift(1, fill_value=zero()).over(FAMILY))
+    )
+
+
+def capped(lines: pl.LazyFrame, shares: pl.LazyFrame) -> pl.LazyFrame:
+    """`lines` net of what a maximum takes off them; they have no prices of a commit's own then."""
+    share = pl.col("cap_share")
+    return (
+        lines.join(shares, on="line", how="left")
+        .with_columns(net=pl.col("net") - or_zero("cap_share"), caps_lanes=pl.col("caps_lanes") | share.is_not_null())
+        .drop("line", "cap_share")
     )
 
 
@@ -87,6 +125,10 @@ def adjustment_lines(charged: pl.LazyFrame, step: str, versions: pl.LazyFrame) -
             starting_at="period_start",
             ending_before="period_end",
             price_lane=pl.lit("LIST"),
+            amount_unit="currency",
+            net=amount if step == "minimum" else zero(),
+            caps_lanes=pl.lit(value=False),
+            **in_last_hour(),
         )
         .pipe(as_rated_lines)
     )

@@ -56,9 +56,20 @@ RATED_LINE: dict[str, pl.DataType] = {
     "override_id": pl.String(),
     "price_lane": pl.String(),
     "event_count": pl.Int64(),
+    "amount_unit": pl.String(),
+    "net": DECIMAL,
+    "discount_id": pl.String(),
+    "incurred_from": pl.Datetime("us", "UTC"),
+    "incurred_to": pl.Datetime("us", "UTC"),
+    "caps_lanes": pl.Boolean(),
 }
 """Columns of a rated line. Dates are those of its segment inside the period, not of its first and last event.
-event_count is the segment's, the same on each of its tier lines, and null on fees and adjustments."""
+event_count is the segment's, the same on each of its tier lines, and null on fees and adjustments.
+
+net: what commits and credits may pay, the amount with its discounts and its share of a maximum_adjustment; 0 on the
+lines whose amounts are in the net of others. incurred_from, incurred_to: the hours that must lie inside an access
+segment. caps_lanes: a maximum binds in the family, so it has no prices of a commit's own. amount_unit: the currency, or
+a custom pricing unit."""
 
 
 def rate(quantified: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
@@ -113,8 +124,12 @@ def describe(priced: pl.LazyFrame, versions: pl.LazyFrame) -> pl.LazyFrame:
             ending_before="segment_end",
             price_lane=pl.lit("LIST"),
             event_count=pl.when(~pl.col("is_fee")).then("event_count"),
+            amount_unit="currency",
+            incurred_from="segment_start",
+            incurred_to="segment_end",
+            caps_lanes=pl.lit(value=False),
         )
-        .with_columns(list_unit_price="unit_price", list_amount="amount")
+        .with_columns(list_unit_price="unit_price", list_amount="amount", net="amount")
         .pipe(as_rated_lines)
     )
 
@@ -126,3 +141,9 @@ def as_rated_lines(lines: pl.LazyFrame) -> pl.LazyFrame:
         (pl.col(name) if name in present else pl.lit(None)).cast(dtype).alias(name)
         for name, dtype in RATED_LINE.items()
     )
+
+
+def in_last_hour() -> dict[str, pl.Expr]:
+    """When a line without hours of its own is incurred: in the last hour of the period."""
+    end = pl.col("period_end")
+    return {"incurred_from": end - pl.duration(hours=1), "incurred_to": end}

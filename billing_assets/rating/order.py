@@ -21,7 +21,10 @@ ORDER_OF_CHARGES: tuple[Step, ...] = (
     Step("entitlement", "Hours that are not entitled are neither priced nor shown, and move no tier."),
     Step("rate", "The rate in force, and the one override that wins, give each hour its price."),
     Step("tiers", "The running rated quantity passes through the price's tiers, packages and fees."),
-    Step("discounts", "Discounts are taken off usage lines, percentages before fixed amounts."),
+    Step(
+        "discounts",
+        "Discounts come off usage, subscription and composite lines, percentages before fixed amounts.",
+    ),
     Step("maximum", "A family above its rate's maximum gets a maximum_adjustment, after discounts."),
     Step("minimum", "A family below its rate's minimum gets a minimum_adjustment, after the maximum."),
     Step("pricing_units", "Balances in a custom pricing unit draw; the rest is converted to the card's currency."),

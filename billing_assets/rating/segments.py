@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from billing_assets.columns import NO_GROUP
+from billing_assets.columns import NO_GROUP, TIMESTAMP
 from billing_assets.rating.grain import GROUP, PERIOD, SITUATION
 from billing_assets.rating.timelines import situate, timelines
 from billing_assets.rating.versions import of_shown_keys
@@ -15,9 +15,39 @@ if TYPE_CHECKING:
     from billing_assets.catalog.frames import CatalogFrames
 
 
-def segments(groups: pl.LazyFrame, periods: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
-    """`spans` of groups that usage is shown by: superseded too where the product shows it by other keys."""
-    return spans(groups, periods, frames).pipe(of_shown_keys, frames.product_versions)
+def segments(
+    groups: pl.LazyFrame, periods: pl.LazyFrame, frames: CatalogFrames, cuts: pl.LazyFrame | None = None
+) -> pl.LazyFrame:
+    """`spans` of groups that usage is shown by: superseded too where the product shows it by other keys.
+
+    `cuts` has GROUP and `at`: further bounds, where a discount or an access segment begins or ends (None: there are
+    none). Every part of a cut span is a segment of its own, of the same rate and override.
+    """
+    whole = spans(groups, periods, frames).pipe(of_shown_keys, frames.product_versions)
+    return whole if cuts is None else cut(whole, cuts)
+
+
+def cut(whole: pl.LazyFrame, cuts: pl.LazyFrame) -> pl.LazyFrame:
+    """`whole` with its segments cut at those of `cuts` (GROUP and `at`) that lie inside them."""
+    numbered = whole.with_row_index("segment").cache()
+    inside = (pl.col("segment_start") < pl.col("at")) & (pl.col("at") < pl.col("segment_end"))
+    bounds = (
+        numbered.select("segment", *GROUP, "segment_start", "segment_end")
+        .join(cuts, on=GROUP)
+        .filter(inside)
+        .group_by("segment")
+        .agg(pl.col("at").unique().sort())
+    )
+    none = pl.lit([], dtype=pl.List(TIMESTAMP))
+    at = pl.col("at").fill_null(none)
+    return (
+        numbered.join(bounds, on="segment", how="left")
+        .with_columns(
+            segment_start=pl.concat_list(pl.col("segment_start"), at), segment_end=pl.concat_list(at, "segment_end")
+        )
+        .drop("segment", "at")
+        .explode("segment_start", "segment_end")
+    )
 
 
 def spans(groups: pl.LazyFrame, periods: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
@@ -28,8 +58,7 @@ def spans(groups: pl.LazyFrame, periods: pl.LazyFrame, frames: CatalogFrames) ->
     product_version (null where superseded: the product has other keys then), and for rated ones rate_id (null where the
     card has none), override_id and override_type of the winner (null: none), price_id of the base price. Neighbours
     with another rate row, winner or version are two segments, even at the same price
-    (docs/semantics.md, Rate segments). What follows needs only that a group's segments are contiguous, so that dates of
-    discounts and access segments may cut these rows further.
+    (docs/semantics.md, Rate segments).
     """
     placed = (
         groups.join(periods.select("contract_id", "period_start", *PERIOD), on=["contract_id", "period_start"])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from billing_assets.columns import HISTORY_COLUMNS
 from billing_assets.ingestion.reasons import MEANING
+from billing_assets.line_order import ORDER_OF_LINES
 from billing_assets.rating import ORDER_OF_CHARGES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -19,6 +20,10 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 def order_of_charges() -> str:
     steps = ((str(number), f"`{step.name}`", step.rule) for number, step in enumerate(ORDER_OF_CHARGES, start=1))
     return as_table(("", "step", "rule"), steps)
+
+
+def order_of_lines() -> str:
+    return "By " + "; ".join(rule for _, rule in ORDER_OF_LINES if rule) + "."
 
 
 def reject_reasons() -> str:
@@ -31,6 +36,7 @@ def history_columns() -> str:
 
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "order of charges": order_of_charges,
+    "order of lines": order_of_lines,
     "reject reasons": reject_reasons,
     "history columns": history_columns,
 }

@@ -13,7 +13,18 @@ from typing import Any
 import polars as pl
 
 from billing_assets.columns import DECIMAL, TIMESTAMP
-from billing_assets.rating import adjust, limits, quantify, rate, segments, standing_groups, unrated
+from billing_assets.rating import (
+    adjust,
+    discount,
+    discount_cuts,
+    limits,
+    nothing_used,
+    quantify,
+    rate,
+    segments,
+    standing_groups,
+    unrated,
+)
 from billing_assets.rating.grain import GROUP
 
 TEXT, COUNT, YES = pl.String(), pl.Int64(), pl.Boolean()
@@ -54,6 +65,11 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "override_id": TEXT, "contract_id": TEXT, "product_id": TEXT, "pricing_group_values": TEXT,
         "presentation_group_values": TEXT, "reached_from": TIMESTAMP, "reached_until": TIMESTAMP,
     },
+    "discounts": {
+        "discount_id": TEXT, "contract_id": TEXT, "discount_type": TEXT, "value": DECIMAL, "name": TEXT,
+        "starting_at": TIMESTAMP, "ending_before": TIMESTAMP, "discount_position": COUNT,
+    },
+    "discount_targets": {"discount_id": TEXT, "product_id": TEXT},
 }  # fmt: skip
 SCHEMAS["product_versions"] = SCHEMAS["products"] | {
     "product_version": COUNT, "taking": COUNT, "starting_at": TIMESTAMP, "ending_before": TIMESTAMP, "has_updates": YES,
@@ -210,6 +226,23 @@ class Book:
             )  # fmt: skip
         return self
 
+    def discount(self, kind: str, value: Any, *, contract: str = "c", products: tuple[str, ...] = ("p",),
+                 starts: datetime = LONG_AGO, ends: datetime | None = None) -> Book:  # fmt: skip
+        position = len(self.rows["discounts"])
+        discount_id = f"{contract}/d{position}"
+        self.add(
+            "discounts", discount_id=discount_id, contract_id=contract, discount_type=kind, value=exact(value),
+            name=discount_id, starting_at=starts, ending_before=ends, discount_position=position,
+        )  # fmt: skip
+        for product in products:
+            self.add("discount_targets", discount_id=discount_id, product_id=product)
+        return self
+
+    def depth(self) -> int:
+        """The most discounts that a contract has."""
+        owners = [row["contract_id"] for row in self.rows["discounts"]]
+        return max((owners.count(owner) for owner in owners), default=0)
+
     def frames(self) -> Any:
         texts = {row["expression"] for row in self.rows["prices"] if row["expression"] is not None}
         for row in self.rows["product_versions"]:
@@ -280,9 +313,11 @@ def groups_of(usage: list[Usage], periods: pl.LazyFrame) -> pl.LazyFrame:
 def bill(book: Book, *usage: Usage) -> Bill:
     frames, periods = book.frames(), book.periods()
     groups = pl.concat([groups_of(list(usage), periods), standing_groups(periods, frames)]).unique()
-    measured = cumulatives(segments(groups, periods, frames), list(usage))
+    cuts = discount_cuts(groups, periods, frames) if book.depth() else None
+    measured = cumulatives(segments(groups, periods, frames, cuts), list(usage))
     quantified = quantify(measured, frames)
-    lines = adjust(rate(quantified, frames), limits(groups, periods, frames), frames)
+    found = discount(rate(quantified, frames), periods, frames, nothing_used(), book.depth())
+    lines = adjust(pl.concat([found.lines, found.discounts]), limits(groups, periods, frames), frames)
     return Bill(quantified.collect(), lines.collect(), unrated(quantified).collect())
 
 
