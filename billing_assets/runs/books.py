@@ -18,7 +18,7 @@ from billing_assets.invoicing.finalize import Watermarks, due, events_of, number
 from billing_assets.reconcile import gate
 from billing_assets.runs import batches, manual_entries
 from billing_assets.runs.billing import totals
-from billing_assets.runs.catalogs import recorded_catalog
+from billing_assets.runs.catalogs import keep_version, recorded_catalog
 from billing_assets.runs.inputs import sealed_months, started_periods, watermarks
 from billing_assets.runs.late import late_months
 from billing_assets.runs.months import month_of
@@ -57,8 +57,11 @@ def finalize(lake: Lake, catalog: Catalog, month: str, now: datetime, by: str) -
     def propose(batch_no: int) -> dict[str, Any] | None:
         marks = watermarks(lake, catalog, now, batch_no - 1)
         books = proposed[batch_no] = books_of(lake, catalog, marks, month, by)
+        if books.is_empty:
+            return None
+        keep_version(lake, catalog, now)  # before the intent that names it: whoever finishes the batch reads it there
         listed = {"unbilled": dict(books.rows["month_closes"].select("close_month", "unbilled").rows())}
-        return None if books.is_empty else {"kind": "close", "month": month, "by": by, **encoded(marks), **listed}
+        return {"kind": "close", "month": month, "by": by, **encoded(marks), **listed}
 
     def finish(batch: batches.Batch) -> None:
         own = None if batch.is_resumed else proposed.get(batch.batch_no)
