@@ -6,18 +6,22 @@ quantify(segments, frames)                where each segment moves the running q
 rate(quantified, frames)                  usage lines
 discount(lines, ...)                      percentages and fixed amounts, also of subscriptions and composites
 adjust(lines, limits(...), frames)        maximum and minimum
+composite_quantities(lines, ...)          the spend of composites; composites, discount, adjust make its lines
+minimum_spend(lines, periods, frames)     shortfalls of contracts
 unrated(quantified)                       what has no price, and holds its invoice
 """
 
 from __future__ import annotations
 
 from billing_assets.rating.adjustments import adjust
+from billing_assets.rating.composites import composite_limits, composite_quantities, composites
 from billing_assets.rating.discounts import Discounted, discount, discount_cuts, nothing_used
 from billing_assets.rating.limits import limits
 from billing_assets.rating.lines import RATED_LINE, rate
 from billing_assets.rating.order import ORDER_OF_CHARGES
 from billing_assets.rating.quantities import quantify
 from billing_assets.rating.segments import segments, standing_groups
+from billing_assets.rating.spend import minimum_spend
 from billing_assets.rating.unrated import unrated
 
 __all__ = [
@@ -25,9 +29,13 @@ __all__ = [
     "RATED_LINE",
     "Discounted",
     "adjust",
+    "composite_limits",
+    "composite_quantities",
+    "composites",
     "discount",
     "discount_cuts",
     "limits",
+    "minimum_spend",
     "nothing_used",
     "quantify",
     "rate",

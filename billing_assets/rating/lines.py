@@ -67,9 +67,9 @@ RATED_LINE: dict[str, pl.DataType] = {
 event_count is the segment's, the same on each of its tier lines, and null on fees and adjustments.
 
 net: what commits and credits may pay, the amount with its discounts and its share of a maximum_adjustment; 0 on the
-lines whose amounts are in the net of others. incurred_from, incurred_to: the hours that must lie inside an access
-segment. caps_lanes: a maximum binds in the family, so it has no prices of a commit's own. amount_unit: the currency, or
-a custom pricing unit."""
+lines whose amounts are in the net of others, and where nothing may pay. incurred_from, incurred_to: the hours that must
+lie inside an access segment. caps_lanes: a maximum binds in the family, so it has no prices of a commit's own.
+amount_unit: the currency, or a custom pricing unit."""
 
 
 def rate(quantified: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:

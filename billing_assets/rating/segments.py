@@ -50,7 +50,9 @@ def cut(whole: pl.LazyFrame, cuts: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def spans(groups: pl.LazyFrame, periods: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
+def spans(
+    groups: pl.LazyFrame, periods: pl.LazyFrame, frames: CatalogFrames, rates: pl.LazyFrame | None = None
+) -> pl.LazyFrame:
     """Grain (group, segment): the groups of `groups` with the hours of their period, each hour in one segment.
 
     `groups` has the columns of GROUP, one row each; `periods` one row per (contract, billing period) with PERIOD.
@@ -58,7 +60,7 @@ def spans(groups: pl.LazyFrame, periods: pl.LazyFrame, frames: CatalogFrames) ->
     product_version (null where superseded: the product has other keys then), and for rated ones rate_id (null where the
     card has none), override_id and override_type of the winner (null: none), price_id of the base price. Neighbours
     with another rate row, winner or version are two segments, even at the same price
-    (docs/semantics.md, Rate segments).
+    (docs/semantics.md, Rate segments). `rates`: None for those of usage.
     """
     placed = (
         groups.join(periods.select("contract_id", "period_start", *PERIOD), on=["contract_id", "period_start"])
@@ -69,7 +71,7 @@ def spans(groups: pl.LazyFrame, periods: pl.LazyFrame, frames: CatalogFrames) ->
     span = periods.select(since=pl.col("period_start").min(), until=pl.col("period_end").max())
     return (
         placed.join(situations, on=SITUATION)
-        .join(timelines(situations, frames, span), on="situation")
+        .join(timelines(situations, frames.rates if rates is None else rates, frames, span), on="situation")
         .with_columns(
             segment_start=pl.max_horizontal("starting_at", "period_start"),
             segment_end=pl.min_horizontal("ending_before", "period_end"),

@@ -42,7 +42,7 @@ def situate(groups: pl.LazyFrame, targets: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def timelines(situations: pl.LazyFrame, frames: CatalogFrames, span: pl.LazyFrame) -> pl.LazyFrame:
+def timelines(situations: pl.LazyFrame, rates: pl.LazyFrame, frames: CatalogFrames, span: pl.LazyFrame) -> pl.LazyFrame:
     """Grain (situation, span of hours): starting_at, ending_before, segment_status, rate_id, override_id,
     override_type, price_id, product_version. Complete and without overlap over `span`, a row of `since` and `until`.
 
@@ -52,7 +52,7 @@ def timelines(situations: pl.LazyFrame, frames: CatalogFrames, span: pl.LazyFram
     """
     parts = (
         situations.pipe(_with_updates, frames.product_versions),
-        rate_claims(situations, frames.rates),
+        rate_claims(situations, rates),
         override_claims(situations, frames),
         version_claims(situations, frames.product_versions),
     )

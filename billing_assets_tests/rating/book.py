@@ -15,9 +15,13 @@ import polars as pl
 from billing_assets.columns import DECIMAL, TIMESTAMP
 from billing_assets.rating import (
     adjust,
+    composite_limits,
+    composite_quantities,
+    composites,
     discount,
     discount_cuts,
     limits,
+    minimum_spend,
     nothing_used,
     quantify,
     rate,
@@ -37,7 +41,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "rounding_unit": DECIMAL, "tax_code": TEXT,
     },
     "product_versions": {},
-    "contracts": {"contract_id": TEXT, "multiplier_override_prioritization": TEXT},
+    "contracts": {"contract_id": TEXT, "multiplier_override_prioritization": TEXT, "minimum_spend": DECIMAL},
     "contract_products": {"contract_id": TEXT, "product_id": TEXT},
     "rates": {
         "rate_id": TEXT, "rate_card_id": TEXT, "product_id": TEXT, "pricing_group_values": TEXT,
@@ -70,6 +74,14 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "starting_at": TIMESTAMP, "ending_before": TIMESTAMP, "discount_position": COUNT,
     },
     "discount_targets": {"discount_id": TEXT, "product_id": TEXT},
+    "composites": {"product_id": TEXT, "base_product_id": TEXT, "scope": TEXT, "exclude_free_usage": YES},
+    "charge_rates": {
+        "rate_id": TEXT, "rate_card_id": TEXT, "product_id": TEXT, "pricing_group_values": TEXT,
+        "starting_at": TIMESTAMP, "ending_before": TIMESTAMP, "entitled": YES, "price_id": TEXT,
+    },
+    "pricing_unit_conversions": {
+        "rate_card_id": TEXT, "pricing_unit": TEXT, "name": TEXT, "fiat_per_unit": DECIMAL,
+    },
 }  # fmt: skip
 SCHEMAS["product_versions"] = SCHEMAS["products"] | {
     "product_version": COUNT, "taking": COUNT, "starting_at": TIMESTAMP, "ending_before": TIMESTAMP, "has_updates": YES,
@@ -140,11 +152,11 @@ class Book:
 
     def product(self, product: str = "p", *, pricing: tuple[str, ...] = (), presentation: tuple[str, ...] = (),
                 conversion: tuple[str, Any] | None = None, rounding: tuple[str, int] | None = None,
-                ) -> Book:  # fmt: skip
+                kind: str = "USAGE") -> Book:  # fmt: skip
         operation, factor = conversion or (None, None)
         method, places = rounding or (None, None)
         self.add(
-            "products", product_id=product, name=f"Product {product}", product_type="USAGE", billable_metric_id="m",
+            "products", product_id=product, name=f"Product {product}", product_type=kind, billable_metric_id="m",
             pricing_keys=sorted(pricing), presentation_keys=sorted(presentation), tags="[]",
             conversion_operation=operation, conversion_factor=exact(factor), rounding_method=method,
             rounding_unit=None if places is None else Decimal(1).scaleb(-places),
@@ -165,13 +177,16 @@ class Book:
 
     def contract(self, contract: str = "c", starts: datetime = JANUARY, ends: datetime = FEBRUARY, *,
                  prioritization: str = "LOWEST_MULTIPLIER", products: tuple[str, ...] = ("p",),
-                 card: str = "card") -> Book:  # fmt: skip
-        self.add("contracts", contract_id=contract, multiplier_override_prioritization=prioritization)
+                 card: str = "card", customer: str | None = None, minimum_spend: Any = None) -> Book:  # fmt: skip
+        self.add(
+            "contracts", contract_id=contract, multiplier_override_prioritization=prioritization,
+            minimum_spend=exact(minimum_spend),
+        )  # fmt: skip
         for product in products:
             self.add("contract_products", contract_id=contract, product_id=product)
         self.periods_.append(
             {
-                "contract_id": contract, "customer_id": f"customer of {contract}", "rate_card_id": card,
+                "contract_id": contract, "customer_id": customer or f"customer of {contract}", "rate_card_id": card,
                 "currency": "USD", "minor_digits": 2, "multiplier_override_prioritization": prioritization,
                 "period_start": starts, "period_end": ends, "full_start": JANUARY, "full_end": FEBRUARY,
             }
@@ -190,11 +205,11 @@ class Book:
 
     def rate(self, rate_type: str, price: Any = None, *, product: str = "p", pricing: Any = None,
              starts: datetime = LONG_AGO, ends: datetime | None = None, entitled: bool = True, card: str = "card",
-             **terms: Any) -> Book:  # fmt: skip
+             table: str = "rates", **terms: Any) -> Book:  # fmt: skip
         rate_id = f"{card}/{product}/{canonical(pricing)}/{starts:%Y-%m-%dT%H}"
         self.price(rate_id, rate_type, price, **terms)
         self.add(
-            "rates", rate_id=rate_id, rate_card_id=card, product_id=product, pricing_group_values=canonical(pricing),
+            table, rate_id=rate_id, rate_card_id=card, product_id=product, pricing_group_values=canonical(pricing),
             starting_at=starts, ending_before=ends, entitled=entitled, price_id=rate_id,
         )  # fmt: skip
         return self
@@ -225,6 +240,18 @@ class Book:
                 presentation_group_values=canonical(specifier.get("presentation")),
             )  # fmt: skip
         return self
+
+    def composite(self, rate_type: str, price: Any = None, *, product: str = "support", base: tuple[str, ...] = ("p",),
+                  scope: str = "CONTRACT", exclude_free_usage: bool = False, **terms: Any) -> Book:  # fmt: skip
+        """A composite product with its rate."""
+        if all(row["product_id"] != product for row in self.rows["products"]):
+            self.product(product, kind="COMPOSITE")
+            for name in base:
+                self.add(
+                    "composites", product_id=product, base_product_id=name, scope=scope,
+                    exclude_free_usage=exclude_free_usage,
+                )  # fmt: skip
+        return self.rate(rate_type, price, product=product, table="charge_rates", **terms)
 
     def discount(self, kind: str, value: Any, *, contract: str = "c", products: tuple[str, ...] = ("p",),
                  starts: datetime = LONG_AGO, ends: datetime | None = None) -> Book:  # fmt: skip
@@ -318,7 +345,23 @@ def bill(book: Book, *usage: Usage) -> Bill:
     quantified = quantify(measured, frames)
     found = discount(rate(quantified, frames), periods, frames, nothing_used(), book.depth())
     lines = adjust(pl.concat([found.lines, found.discounts]), limits(groups, periods, frames), frames)
-    return Bill(quantified.collect(), lines.collect(), unrated(quantified).collect())
+    held = unrated(quantified)
+    if book.rows["composites"]:
+        lines, held = with_composites(book, found.used, lines, held)
+    if any(row["minimum_spend"] is not None for row in book.rows["contracts"]):
+        lines = pl.concat([lines, minimum_spend(lines, periods, frames)])
+    return Bill(quantified.collect(), lines.collect(), held.collect())
+
+
+def with_composites(
+    book: Book, used_up: pl.LazyFrame, lines: pl.LazyFrame, held: pl.LazyFrame
+) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """What the composites of `book` add to its lines and to its unrated usage."""
+    frames, periods = book.frames(), book.periods()
+    spend = composite_quantities(lines, periods, frames).collect().lazy()
+    found = discount(composites(spend, frames), periods, frames, used_up, book.depth())
+    added = adjust(pl.concat([found.lines, found.discounts]), composite_limits(spend, frames), frames)
+    return pl.concat([lines, added]), pl.concat([held, unrated(spend)])
 
 
 def january(**rate: Any) -> Book:
