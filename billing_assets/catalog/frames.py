@@ -3,21 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
 import polars as pl
 
+from billing_assets.catalog.balance_frames import (
+    ACCESS_SEGMENTS,
+    BALANCE_CONTRACTS,
+    COMMIT_CHARGES,
+    RECURRING_BALANCES,
+    SELECTORS,
+    TRUEUP_TERMS,
+    balance_frames,
+)
 from billing_assets.catalog.book import Catalog
 from billing_assets.catalog.bulk import without_cycle_collection
-from billing_assets.catalog.contracts import Contract
+from billing_assets.catalog.charge_frames import (
+    COMPOSITES,
+    DISCOUNT_TARGETS,
+    DISCOUNTS,
+    PRICING_UNIT_CONVERSIONS,
+    RECURRING_CHARGES,
+    SCHEDULED_CHARGES,
+    SUBSCRIPTION_QUANTITIES,
+    SUBSCRIPTION_SEATS,
+    SUBSCRIPTIONS,
+    charge_frames,
+)
+from billing_assets.catalog.contracts import ChildHierarchy, Contract
 from billing_assets.catalog.currencies import MINOR_DIGITS
 from billing_assets.catalog.customers import Customer
 from billing_assets.catalog.names import Names, overwritten
 from billing_assets.catalog.override_frames import override_frames
-from billing_assets.catalog.price_frames import RATES, expressions, price_frames, rate_rows
+from billing_assets.catalog.pools import pools
+from billing_assets.catalog.price_frames import (
+    CHARGE_RATES,
+    RATES,
+    charge_rate_rows,
+    expressions,
+    price_frames,
+    rate_rows,
+)
 from billing_assets.catalog.products import Product, UsageProduct
 from billing_assets.catalog.tables import FLAG, TEXT, TEXTS, WHOLE, Schema, table
 from billing_assets.catalog.versions import versions
@@ -73,7 +103,16 @@ CONTRACTS: Schema = {
     "late_usage": TEXT,
     "multiplier_override_prioritization": TEXT,
     "billing_provider": TEXT,
+    "pool": TEXT,
+    "minimum_spend": DECIMAL,
+    "bills_charges_on_usage_invoices": FLAG,
+    "payer_contract_id": TEXT,
+    "parent_contract_id": TEXT,
+    "follows_contract_id": TEXT,
+    "transition_type": TEXT,
 }
+"""`pool` is the component of contracts that can reach a common balance. `payer_contract_id` is the parent where that
+pays, else the contract itself."""
 USAGE_FILTERS: Schema = {
     "contract_id": TEXT,
     "group_key": TEXT,
@@ -115,6 +154,38 @@ class CatalogFrames:
     """One row per (TIERED override, range)."""
     override_targets: pl.LazyFrame
     """One row per (override, product, combination of values that must match)."""
+    access_segments: pl.LazyFrame = field(default_factory=partial(table, ACCESS_SEGMENTS, ()))
+    """One row per (commit or credit, item of its access schedule)."""
+    recurring_balances: pl.LazyFrame = field(default_factory=partial(table, RECURRING_BALANCES, ()))
+    """One row per recurring commit or credit."""
+    balance_contracts: pl.LazyFrame = field(default_factory=partial(table, BALANCE_CONTRACTS, ()))
+    """One row per (commit or credit, contract that may draw it)."""
+    selectors: pl.LazyFrame = field(default_factory=partial(table, SELECTORS, ()))
+    """One row per (selection of products, product, combination of values that must match, or must not)."""
+    commit_charges: pl.LazyFrame = field(default_factory=partial(table, COMMIT_CHARGES, ()))
+    """One row per (PREPAID commit, item of its invoice schedule)."""
+    trueup_terms: pl.LazyFrame = field(default_factory=partial(table, TRUEUP_TERMS, ()))
+    """One row per POSTPAID commit that ends."""
+    charge_rates: pl.LazyFrame = field(default_factory=partial(table, CHARGE_RATES, ()))
+    """One row per rate of a SUBSCRIPTION or COMPOSITE product, its end resolved."""
+    scheduled_charges: pl.LazyFrame = field(default_factory=partial(table, SCHEDULED_CHARGES, ()))
+    """One row per (scheduled charge, named instant)."""
+    recurring_charges: pl.LazyFrame = field(default_factory=partial(table, RECURRING_CHARGES, ()))
+    """One row per scheduled charge that comes back."""
+    subscriptions: pl.LazyFrame = field(default_factory=partial(table, SUBSCRIPTIONS, ()))
+    """One row per subscription."""
+    subscription_quantities: pl.LazyFrame = field(default_factory=partial(table, SUBSCRIPTION_QUANTITIES, ()))
+    """One row per (subscription, instant at which its quantity changes): the quantity from then on."""
+    subscription_seats: pl.LazyFrame = field(default_factory=partial(table, SUBSCRIPTION_SEATS, ()))
+    """One row per (subscription, seat, span in which it is assigned)."""
+    discounts: pl.LazyFrame = field(default_factory=partial(table, DISCOUNTS, ()))
+    """One row per discount."""
+    discount_targets: pl.LazyFrame = field(default_factory=partial(table, DISCOUNT_TARGETS, ()))
+    """One row per (discount, product that it reaches)."""
+    composites: pl.LazyFrame = field(default_factory=partial(table, COMPOSITES, ()))
+    """One row per (COMPOSITE product, product of its base)."""
+    pricing_unit_conversions: pl.LazyFrame = field(default_factory=partial(table, PRICING_UNIT_CONVERSIONS, ()))
+    """One row per (rate card, custom pricing unit)."""
     expressions: tuple[str, ...] = ()
     """Every expression of a CUSTOM price, once: what a plan must know before it sees a row."""
 
@@ -126,6 +197,7 @@ def resolve(catalog: Catalog) -> CatalogFrames:
     prices, tiers = price_frames(catalog)
     contract_products = _contract_products(catalog, names)
     overrides, ranges, targets = override_frames(catalog, contract_products)
+    balances, charges = balance_frames(catalog, names), charge_frames(catalog, names)
     return CatalogFrames(
         customers=table(CUSTOMERS, map(_customer, range(len(catalog.customers)), catalog.customers)),
         customer_aliases=table(CUSTOMER_ALIASES, customer_references(catalog)),
@@ -141,6 +213,22 @@ def resolve(catalog: Catalog) -> CatalogFrames:
         override_tiers=ranges,
         override_targets=targets,
         expressions=expressions(catalog),
+        charge_rates=table(CHARGE_RATES, charge_rate_rows(catalog)),
+        access_segments=balances["access_segments"],
+        recurring_balances=balances["recurring_balances"],
+        balance_contracts=balances["balance_contracts"],
+        selectors=balances["selectors"],
+        commit_charges=balances["commit_charges"],
+        trueup_terms=balances["trueup_terms"],
+        scheduled_charges=charges["scheduled_charges"],
+        recurring_charges=charges["recurring_charges"],
+        subscriptions=charges["subscriptions"],
+        subscription_quantities=charges["subscription_quantities"],
+        subscription_seats=charges["subscription_seats"],
+        discounts=charges["discounts"],
+        discount_targets=charges["discount_targets"],
+        composites=charges["composites"],
+        pricing_unit_conversions=charges["pricing_unit_conversions"],
     )
 
 
@@ -226,6 +314,7 @@ def _names(keys: list[str]) -> str:
 
 
 def _contracts(catalog: Catalog, names: Names) -> Iterator[tuple[Any, ...]]:
+    pool_of = pools(catalog)
     for position, contract in enumerate(catalog.contracts):
         card = names.card_of(contract)
         assert card is not None, contract.id
@@ -250,7 +339,20 @@ def _contracts(catalog: Catalog, names: Names) -> Iterator[tuple[Any, ...]]:
             contract.late_usage,
             contract.multiplier_override_prioritization,
             compact_json(provider) if isinstance(provider, dict) else provider,
+            pool_of[contract.id],
+            contract.minimum_spend.amount if contract.minimum_spend else None,
+            contract.scheduled_charges_on_usage_invoices == "ALL",
+            *_relations(contract),
         )
+
+
+def _relations(contract: Contract) -> tuple[str | None, ...]:
+    """payer, parent, predecessor, kind of transition."""
+    child = contract.hierarchy if isinstance(contract.hierarchy, ChildHierarchy) else None
+    parent = child.parent_contract_id if child else None
+    payer = parent if child and child.payer == "PARENT" else contract.id
+    follows = contract.transition
+    return payer, parent, follows.from_contract_id if follows else None, follows.type if follows else None
 
 
 def anchor_of(contract: Contract) -> datetime:

@@ -11,6 +11,7 @@ from typing import Any, assert_never
 import polars as pl
 
 from billing_assets.catalog.book import Catalog, group_text
+from billing_assets.catalog.charge_frames import MONTHS
 from billing_assets.catalog.overrides import OverrideTier, OverwriteOverride
 from billing_assets.catalog.prices import (
     CustomPrice,
@@ -37,7 +38,14 @@ RATES: Schema = {
     "ending_before": TIMESTAMP,
     "entitled": FLAG,
     "price_id": TEXT,
+    "commit_price_id": TEXT,
+    "pricing_unit": TEXT,
 }
+"""`commit_price_id` is the price of its commit_rate, `pricing_unit` the custom unit of its prices; null where none."""
+
+CHARGE_RATES: Schema = {**RATES, "frequency_months": WHOLE, "frequency_weeks": WHOLE}
+"""Rates of SUBSCRIPTION products by billing frequency, and of COMPOSITE ones, where the frequency is null."""
+
 PRICES: Schema = {
     "price_id": TEXT,
     "rate_type": TEXT,
@@ -87,13 +95,38 @@ def _rate_group(rate: Rate) -> tuple[Any, ...]:
 
 def rate_rows(catalog: Catalog) -> Iterator[tuple[Any, ...]]:
     """Rows of RATES, for USAGE products."""
-    usage = {product.id for product in catalog.products if isinstance(product, UsageProduct)}
+    usage = _usage_products(catalog)
     for card in catalog.rate_cards:
         for rate, end in with_ends(card):
             if rate.product_id in usage:
-                name = rate_id(card, rate)
-                values = group_text(rate.pricing_group_values)
-                yield name, card.id, rate.product_id, values, rate.starting_at, end, rate.entitled, name
+                yield _rate_row(card, rate, end)
+
+
+def charge_rate_rows(catalog: Catalog) -> Iterator[tuple[Any, ...]]:
+    """Rows of CHARGE_RATES."""
+    usage = _usage_products(catalog)
+    for card in catalog.rate_cards:
+        for rate, end in with_ends(card):
+            if rate.product_id not in usage:
+                every = rate.billing_frequency
+                frequency = (MONTHS[every], int(every == "WEEKLY")) if every else (None, None)
+                yield *_rate_row(card, rate, end), *frequency
+
+
+def _rate_row(card: RateCard, rate: Rate, end: datetime | None) -> tuple[Any, ...]:
+    name = rate_id(card, rate)
+    values = group_text(rate.pricing_group_values)
+    prices = name, commit_price_id(name) if rate.commit_rate is not None else None, rate.pricing_unit
+    return name, card.id, rate.product_id, values, rate.starting_at, end, rate.entitled, *prices
+
+
+def commit_price_id(rate: str) -> str:
+    """The id of the price that a rate's commit_rate states."""
+    return f"{rate}/commit"
+
+
+def _usage_products(catalog: Catalog) -> set[str]:
+    return {product.id for product in catalog.products if isinstance(product, UsageProduct)}
 
 
 def price_frames(catalog: Catalog) -> tuple[pl.LazyFrame, pl.LazyFrame]:
@@ -108,11 +141,12 @@ def expressions(catalog: Catalog) -> tuple[str, ...]:
 
 
 def _all_prices(catalog: Catalog) -> Iterator[PricedAs]:
-    usage = {product.id for product in catalog.products if isinstance(product, UsageProduct)}
     for card in catalog.rate_cards:
         for rate in card.rates:
-            if rate.product_id in usage:
-                yield rate_id(card, rate), rate
+            name = rate_id(card, rate)
+            yield name, rate
+            if rate.commit_rate is not None:
+                yield commit_price_id(name), rate.commit_rate
     for contract in catalog.contracts:
         for position, override in enumerate(contract.overrides):
             if isinstance(override, OverwriteOverride):

@@ -1,0 +1,253 @@
+"""Commits and credits as frames: access segments, recurrences, who may draw them, what they pay for, what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from billing_assets.catalog.balance_reach import Reaches
+from billing_assets.catalog.book import Catalog
+from billing_assets.catalog.charge_frames import MONTHS, amounts, currency_of, shown_name
+from billing_assets.catalog.commits import PostpaidCommit, PrepaidCommit, RecurringCredit
+from billing_assets.catalog.contracts import Contract
+from billing_assets.catalog.names import Names
+from billing_assets.catalog.pools import applicable_contracts, pools, sharing
+from billing_assets.catalog.subscriptions import SeatSubscription
+from billing_assets.catalog.tables import FLAG, TEXT, WHOLE, Schema, table
+from billing_assets.columns import DECIMAL, TIMESTAMP
+
+_SEGMENT: Schema = {"balance_id": TEXT, "segment_id": TEXT}
+_TERMS: Schema = {
+    "commit_id": TEXT,
+    "balance_type": TEXT,
+    "access_type": TEXT,
+    "price_lane": TEXT,
+    "unit": TEXT,
+    "pool": TEXT,
+    "customer_id": TEXT,
+    "contract_id": TEXT,
+    "invoice_contract_id": TEXT,
+    "product_id": TEXT,
+    "name": TEXT,
+    "priority": DECIMAL,
+    "cost": DECIMAL,
+    "rollover_fraction": DECIMAL,
+    "is_rollover": FLAG,
+    "selector": WHOLE,
+    "product_count": WHOLE,
+    "value_specifier_count": WHOLE,
+    "contract_count": WHOLE,
+    "balance_position": WHOLE,
+    "seat_key": TEXT,
+    "seat_value": TEXT,
+}
+ACCESS_SEGMENTS: Schema = {
+    **_SEGMENT,
+    **_TERMS,
+    "amount": DECIMAL,
+    "starting_at": TIMESTAMP,
+    "ending_before": TIMESTAMP,
+}
+RECURRING_BALANCES: Schema = {
+    **_TERMS,
+    "recurring_id": TEXT,
+    "unit_amount": DECIMAL,
+    "access_quantity": DECIMAL,
+    "invoice_unit_amount": DECIMAL,
+    "invoice_quantity": DECIMAL,
+    "starting_at": TIMESTAMP,
+    "ending_before": TIMESTAMP,
+    "frequency_months": WHOLE,
+    "frequency_weeks": WHOLE,
+    "duration_periods": WHOLE,
+    "prorate_first": FLAG,
+    "prorate_last": FLAG,
+    "subscription_id": TEXT,
+    "allocation": TEXT,
+    "is_prorated": FLAG,
+}
+BALANCE_CONTRACTS: Schema = {"commit_id": TEXT, "contract_id": TEXT}
+SELECTORS: Schema = {
+    "selector": WHOLE,
+    "product_id": TEXT,
+    "pricing_group_values": TEXT,
+    "presentation_group_values": TEXT,
+    "exclude": FLAG,
+}
+COMMIT_CHARGES: Schema = {
+    "balance_id": TEXT,
+    "commit_id": TEXT,
+    "contract_id": TEXT,
+    "charged_at": TIMESTAMP,
+    "amount": DECIMAL,
+    "quantity": DECIMAL,
+    "unit_price": DECIMAL,
+    "product_id": TEXT,
+    "name": TEXT,
+    "position": WHOLE,
+}
+TRUEUP_TERMS: Schema = {
+    "balance_id": TEXT,
+    "segment_id": TEXT,
+    "contract_id": TEXT,
+    "dated_at": TIMESTAMP,
+    "product_id": TEXT,
+    "name": TEXT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A commit or credit where the catalog has it. `contract` is its own, None at customer level; `drawing` may draw
+    it, the one that is charged for it first."""
+
+    balance: Any
+    position: int
+    customer_id: str
+    contract: Contract | None
+    drawing: tuple[Contract, ...]
+    invoiced: Contract
+
+    @property
+    def is_recurring(self) -> bool:
+        return isinstance(self.balance, RecurringCredit)
+
+    @property
+    def kind(self) -> str:
+        """PREPAID, POSTPAID or CREDIT. What recurs at a price, and what is a commit, is prepaid."""
+        if isinstance(self.balance, PostpaidCommit):
+            return "POSTPAID"
+        is_commit = isinstance(self.balance, PrepaidCommit) or hasattr(self.balance, "invoice_amount")
+        return "PREPAID" if is_commit else "CREDIT"
+
+    @property
+    def cost(self) -> Decimal:
+        """What is paid for it: the sum of its invoice schedule, or of one recurrence."""
+        if self.is_recurring:
+            paid = getattr(self.balance, "invoice_amount", None)
+            return paid.unit_price * paid.quantity if paid else Decimal(0)
+        return sum((amounts(item)[0] for item in getattr(self.balance, "invoice_schedule", ())), Decimal(0))
+
+
+def balance_frames(catalog: Catalog, names: Names) -> Mapping[str, pl.LazyFrame]:
+    """The frames by the name of their field of CatalogFrames; their grains are said there."""
+    placed = list(_placed(catalog))
+    fixed = [each for each in placed if not each.is_recurring]
+    resolving = _Resolving(names, pools(catalog), Reaches(names))
+    segments = list(resolving.segments(fixed))
+    recurring = list(resolving.recurring([each for each in placed if each.is_recurring]))
+    return {
+        "access_segments": table(ACCESS_SEGMENTS, segments),
+        "recurring_balances": table(RECURRING_BALANCES, recurring),
+        "balance_contracts": table(
+            BALANCE_CONTRACTS, ((each.balance.id, contract.id) for each in placed for contract in each.drawing)
+        ),
+        "selectors": table(SELECTORS, resolving.reaches.rows()),
+        "commit_charges": table(COMMIT_CHARGES, _purchases(fixed, names)),
+        "trueup_terms": table(TRUEUP_TERMS, _trueups(fixed, names)),
+    }
+
+
+def _placed(catalog: Catalog) -> Iterator[Placed]:
+    """In the order of the catalog: those of contracts, then those of customers."""
+    contracts = {contract.id: contract for contract in catalog.contracts}
+    children = sharing(catalog.contracts)
+    of_customer: dict[str, list[str]] = {}
+    for contract in catalog.contracts:
+        of_customer.setdefault(contract.customer_id, []).append(contract.id)
+    position = 0
+    for contract in catalog.contracts:
+        drawing = (contract, *(contracts[child] for child in children.get(contract.id, ())))
+        for balance in (*contract.commits, *contract.credits, *contract.recurring_commits, *contract.recurring_credits):
+            yield Placed(balance, position, contract.customer_id, contract, drawing, contract)
+            position += 1
+    for customer in catalog.customers:
+        for shared in (*customer.commits, *customer.credits):
+            ids = applicable_contracts(shared.applicable_contract_ids, customer, of_customer)
+            drawing = tuple(contracts[name] for name in ids)
+            charged = shared.invoice_contract_id or next(iter(ids), None)
+            if charged is not None:  # a customer without a contract draws nothing and is charged nothing
+                yield Placed(shared, position, customer.id, None, drawing, contracts[charged])
+                position += 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolving:
+    names: Names
+    pools: Mapping[str, str]
+    reaches: Reaches
+
+    def segments(self, placed: Sequence[Placed]) -> Iterator[tuple[Any, ...]]:
+        """Rows of ACCESS_SEGMENTS: `<balance>/<n>`, n from 1 in the order of the catalog."""
+        for each in placed:
+            for number, item in enumerate(each.balance.access_schedule, start=1):
+                name = each.balance.id
+                dates = item.amount, item.starting_at, item.ending_before
+                yield name, f"{name}/{number}", *self.terms(each, item.starting_at), *dates
+
+    def recurring(self, placed: Sequence[Placed]) -> Iterator[tuple[Any, ...]]:
+        """Rows of RECURRING_BALANCES."""
+        for each in placed:
+            found, seats = each.balance, each.balance.subscription_config
+            start = found.starting_at
+            every, paid = found.recurrence_frequency, getattr(found, "invoice_amount", None)
+            months, weeks = (MONTHS[every], int(every == "WEEKLY")) if every else (None, None)
+            yield (
+                *self.terms(each, start),
+                *(found.id, found.access_amount.unit_price, found.access_amount.quantity),
+                *((paid.unit_price, paid.quantity) if paid else (None, None)),
+                *(start, found.ending_before, months, weeks, found.commit_duration.value),
+                found.proration in ("FIRST", "FIRST_AND_LAST") and every is None,
+                found.proration in ("LAST", "FIRST_AND_LAST"),
+                *((seats.subscription_id, seats.allocation, seats.is_prorated) if seats else (None, None, None)),
+            )
+
+    def terms(self, each: Placed, at: Any) -> tuple[Any, ...]:
+        """What every segment of a balance has, its selectors resolved as of `at`."""
+        balance = each.balance
+        reach = self.reaches.of(balance, at, each.drawing)
+        by_quantity = balance.access_type == "QUANTITY"
+        unit = balance.pricing_unit or currency_of(each.invoiced, self.names)
+        return (
+            *(balance.id, each.kind, balance.access_type, "COMMIT" if balance.rate_type == "COMMIT_RATE" else "LIST"),
+            f"quantity:{reach.only_product}" if by_quantity else unit,
+            *(self.pools[each.invoiced.id], each.customer_id, each.contract.id if each.contract else None),
+            *(each.invoiced.id, balance.product_id, shown_name(balance.name, balance.product_id, self.names)),
+            *(balance.priority, each.cost, getattr(balance, "rollover_fraction", None), False),
+            *(reach.selector, reach.product_count, reach.value_specifier_count, len(each.drawing), each.position),
+            *(_seat_key(each), None),
+        )
+
+
+def _seat_key(each: Placed) -> str | None:
+    """The property that names the seat, of a recurrence that grants to every seat by itself."""
+    config = getattr(each.balance, "subscription_config", None)
+    if config is None or config.allocation != "INDIVIDUAL" or each.contract is None:
+        return None
+    found = next(one for one in each.contract.subscriptions if one.id == config.subscription_id)
+    return found.seat_config.seat_group_key if isinstance(found, SeatSubscription) else None
+
+
+def _purchases(placed: Sequence[Placed], names: Names) -> Iterator[tuple[Any, ...]]:
+    for each in placed:
+        if isinstance(each.balance, PrepaidCommit):
+            found = each.balance
+            name = shown_name(found.name, found.product_id, names)
+            for number, item in enumerate(found.invoice_schedule):
+                what = found.product_id, name, number
+                yield found.id, found.id, each.invoiced.id, item.timestamp, *amounts(item), *what
+
+
+def _trueups(placed: Sequence[Placed], names: Names) -> Iterator[tuple[Any, ...]]:
+    for each in placed:
+        if isinstance(each.balance, PostpaidCommit):
+            found, (access,) = each.balance, each.balance.access_schedule
+            if access.ending_before is not None:
+                dates = [item.timestamp for item in found.invoice_schedule]
+                name = shown_name(found.name, found.product_id, names)
+                dated = max([*dates, access.ending_before])
+                yield found.id, f"{found.id}/1", each.invoiced.id, dated, found.product_id, name
