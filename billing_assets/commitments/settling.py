@@ -1,0 +1,91 @@
+"""One settlement: what open invoices draw, rollovers included, and the rows that a batch of them writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from billing_assets.commitments.drawdown import Lanes, drawdown
+from billing_assets.commitments.ledger import (
+    Batch,
+    deductions,
+    expirations,
+    final_draws,
+    grants,
+    seat_adjustments,
+)
+from billing_assets.commitments.reach import Hold, reach
+from billing_assets.commitments.rollover import after_rollover, rolled, rollover_entries
+from billing_assets.commitments.trueup import trueup_entries
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the catalog says of who may draw: `selectors`, `shares` (balance_contracts), and `rolling` (ROLLOVER)."""
+
+    selectors: pl.LazyFrame
+    shares: pl.LazyFrame
+    rolling: pl.LazyFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """draws: DRAW of all lines; rolls: what rolls over and is not in the ledger yet (`rolled`)."""
+
+    draws: pl.LazyFrame
+    rolls: pl.LazyFrame
+
+
+def settle(
+    lines: pl.LazyFrame, opened: pl.LazyFrame, terms: Terms, ranks: int, hold: Hold, lanes: Lanes | None = None
+) -> Settlement:
+    """What the open invoices draw of `opened` (`openings`, in order).
+
+    Pools in which something rolls over are drawn a second time: no invoice up to the old contract's last one can draw
+    on what rolls over, so the first time tells how much that is. ranks: at least the depth of the fullest pool.
+    """
+    first = hold(drawdown(reach(lines, opened, terms.selectors, terms.shares, hold), ranks, hold, lanes))
+    rolls = hold(rolled(opened, first, lines, terms.rolling))
+    pools = hold(opened.join(rolls.select("segment_id"), on="segment_id", how="semi").select("pool").unique())
+    again = hold(lines.join(pools, on="pool", how="semi"))
+    renewed = hold(after_rollover(opened, rolls).join(pools, on="pool", how="semi"))
+    second = drawdown(reach(again, renewed, terms.selectors, terms.shares, hold), ranks, hold, lanes)
+    others = first.join(again.select("line_key"), on="line_key", how="anti")
+    return Settlement(pl.concat([others, second]), rolls)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What else the rows of a batch depend on.
+
+    seats: SEAT_CHANGE; ledger: rows of earlier batches; trueups: those that the batch makes final; ended: contract_id
+    of contracts that are over and have no invoice open after the batch.
+    """
+
+    seats: pl.LazyFrame
+    ledger: pl.LazyFrame
+    trueups: pl.LazyFrame
+    ended: pl.LazyFrame
+
+
+def entries(
+    settled: Settlement,
+    lines: pl.LazyFrame,
+    opened: pl.LazyFrame,
+    terms: Terms,
+    given: Written,
+    batch: Batch,
+    hold: Hold,
+) -> pl.LazyFrame:
+    """ENTRY rows of `batch`, sorted by id: openings, deductions, rollovers, true-ups, then what expires."""
+    drawn = hold(final_draws(settled.draws, lines, batch))
+    rows = [
+        grants(opened, drawn, batch),
+        seat_adjustments(opened, drawn, given.seats, given.ledger, batch),
+        deductions(opened, drawn, batch),
+        rollover_entries(opened, settled.rolls, terms.rolling, given.ended, batch),
+        trueup_entries(opened, given.trueups, batch),
+    ]
+    moves = hold(pl.concat(rows))
+    return pl.concat([moves, expirations(opened, moves, terms.shares, batch)]).sort("entry_id")
