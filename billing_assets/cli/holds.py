@@ -7,8 +7,10 @@ from billing_assets.cli.output import Row
 NEXT_STEPS = {
     "UNRATED_USAGE": "add the missing rate, or an override that is not entitled to it, then close again; "
     "`billing unbilled --disposition unrated --customer {customer_id}` lists the usage",
-    "METRIC_EXCEPTIONS": "look at `billing unbilled --disposition metric_exception --customer {customer_id}`; send the "
-    "events again corrected, or raise metric_exception_tolerance of {contract_id}, then close again",
+    "METRIC_EXCEPTIONS": "events without a usable value are not billed; `billing unbilled --disposition "
+    "metric_exception --customer {customer_id}` lists them. Send what should be billed as new events, under new ids; "
+    "the old ones stay exceptions, so then raise metric_exception_tolerance of {contract_id} to their number, "
+    "and close again",
     "NEGATIVE_TOTAL": "look at `billing show {invoice_id}`; correct the usage or the catalog, or set "
     "settings.hold_negative_total to false, then close again",
     "TOTAL_OVER_LIMIT": "look at `billing show {invoice_id}`; if the total is right, raise settings.hold_total_over, "

@@ -7,6 +7,7 @@ history(states)                           what levels come to before the first d
 attribute(states, values, ...)            whose usage it is: references to customers, contracts, periods, products
 cumulatives(attributed, segments, ...)    period-to-date quantities at the ends of segments
 disposed(candidates, usage, segments)     what became of every (event, metric)
+failed_slices, exceptions_by_period       events without a usable value, per invoice
 listed, with_samples                      what is not billed, and why, with its first and last transaction
 equation(outcome, states, ...)            accepted = billed + listed
 daily_usage(attributed, ...)              the table that analysts read
@@ -15,7 +16,8 @@ daily_usage(attributed, ...)              the table that analysts read
 from billing_assets.metering.attribution import Attribution, Terms, attribute, usage_groups
 from billing_assets.metering.cumulatives import cumulatives
 from billing_assets.metering.daily import daily_usage
-from billing_assets.metering.dispositions import disposed, equation, exceptions_by_period, listed
+from billing_assets.metering.dispositions import disposed, equation, listed
+from billing_assets.metering.exceptions import exceptions_by_period, failed_slices
 from billing_assets.metering.levels import history, keeps_level
 from billing_assets.metering.measures import NO_METRIC, Measure, compile_measures, measure_of, promotions
 from billing_assets.metering.samples import with_samples
@@ -34,6 +36,7 @@ __all__ = [
     "distinct_values",
     "equation",
     "exceptions_by_period",
+    "failed_slices",
     "history",
     "hourly_states",
     "keeps_level",

@@ -133,13 +133,3 @@ def equation(
     return accepted.join(found, on=keys, how="full", coalesce=True).with_columns(
         pl.col("accepted", "billed", "listed").fill_null(0)
     )
-
-
-def exceptions_by_period(candidates: pl.LazyFrame) -> pl.LazyFrame:
-    """Grain (contract, billing period): exception_count, the events without a usable value.
-
-    An event counts once for each property that lacks its value, however many metrics read that.
-    """
-    failed = candidates.filter(pl.col("code") == CODE[BILLED], pl.col("exception_count") > 0)
-    once = [name for name in (*SLICE_OF_METRIC, "contract_id") if name != "billable_metric_id"]
-    return failed.unique(subset=once).group_by("contract_id", "period_start").agg(pl.col("exception_count").sum())

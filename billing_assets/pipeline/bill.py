@@ -30,7 +30,7 @@ class Inputs:
     be computed now) and `events_through` (not null where it is final). month: the close month that is computed; None:
     every open period. states and values reach back to the start of the first billed period and of the month.
     past: what levels of time-weighted metrics come to before that (`metering.history`); empty without such metrics.
-    events: read only where something is listed as unbilled.
+    events: read only where something is listed as unbilled, or counts against a tolerance.
     """
 
     catalog: Catalog
@@ -84,7 +84,9 @@ def bill(given: Inputs, hold: Hold) -> Bill:
 
     headers = hold(usage_invoices(billed, frames.customers, given.catalog.settings.grace_period))
     items = hold(line_items(of_periods(lines, headers), headers))
-    exceptions = metering.exceptions_by_period(attributed.candidates)
+    failed = hold(metering.failed_slices(attributed.candidates, billed))
+    near = given.events(failed.select("customer_ref", "usage_date").unique())
+    exceptions = hold(metering.exceptions_by_period(failed, near, metrics, given.now))
     drafts = hold(draft_invoices(headers, items, unrated, exceptions, given.sealed_months, hold_policy(given.catalog)))
 
     outcome = hold(metering.disposed(attributed.candidates, attributed.usage, quantified))

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 
 from billing_assets import metering
-from billing_assets_tests.metering.world import Sent, World, day, exact, metric, metrics, sent, simple
+from billing_assets_tests.metering.world import (
+    MUCH_LATER,
+    PERIOD,
+    Sent,
+    World,
+    day,
+    events,
+    exact,
+    frame,
+    metric,
+    metrics,
+    sent,
+    simple,
+)
 
 
 def listed(world: World, rows: list[Sent], *columns: str, **terms: Any) -> list[tuple[Any, ...]]:
@@ -107,16 +121,41 @@ def test_exceptions_are_listed_beside_what_is_billed() -> None:
     columns = ("first_transaction_id", "last_transaction_id", "quantity", "contract_id", "period_start", "product_id")
     assert listed(world, rows, *columns) == [("metric_exception", 3, "bad1", "bad3", None, "c", day(1), "p")]
     assert listed(world, [sent(day(1), "who", v="x")]) == [("unattributed", 1)]
-    failed = metering.exceptions_by_period(world.attribute(rows).candidates).collect()
-    assert failed.rows() == [("c", day(1), 3)]
+    assert exceptions(world, rows) == [("c", day(1), 3)]
 
 
-def test_an_exception_counts_once_however_many_metrics_read_the_property() -> None:
-    world = (
-        World(metrics(metric("SUM", "v"), metric("MAX", "v"))).product("p", "m0").product("q", "m1").contract("c", "A")
+def exceptions(world: World, rows: list[Sent], now: datetime = MUCH_LATER, tolerance: int | None = 0) -> list[Any]:
+    """(contract, period, events that count against its tolerance)."""
+    billed = frame(world.periods, PERIOD).with_columns(metric_exception_tolerance=pl.lit(tolerance, dtype=pl.Int64))
+    failed = metering.failed_slices(world.attribute(rows, now).candidates, billed)
+    return sorted(metering.exceptions_by_period(failed, events(rows), world.metrics, now).collect().rows())
+
+
+def test_an_exception_counts_once_an_invoice_however_many_metrics_it_fails() -> None:
+    """Of one property, of two, under other filters and by other groups; in each contract that would bill it."""
+    names = {"event_type_filter": {"in_values": ["e"]}}
+    written = (
+        metric("SUM", "v"),
+        metric("MAX", "v", group_keys=[["g"]]),
+        metric("SUM", "w"),
+        metric("SUM", "v", **names),
     )
-    failed = metering.exceptions_by_period(world.attribute([sent(day(1), v="x")]).candidates).collect()
-    assert failed["exception_count"].to_list() == [1]
+    world = World(metrics(*written, metric("UNIQUE", "u"), metric("COUNT")))
+    for number in range(6):
+        world.product(f"p{number}", f"m{number}")
+    world.contract("c", "A", cuts=[day(11)]).contract("d", "A", day(1, 1), day(2), sells=["p2"])
+    rows = [
+        sent(day(1), v="x", w="y", tx="both"),
+        sent(day(1, 1), v="1", u="z", tx="w alone"),
+        sent(day(1, 1), v="1", w="2", u="z", tx="none"),
+        sent(day(1, 2), w="2", u="z", kind="other", tx="v alone"),
+        sent(day(12), tx="both", batch=2),
+        sent(day(12), tx="both", batch=3),
+        sent(day(12), "who", tx="nobody's"),
+    ]
+    assert exceptions(world, rows) == [("c", day(1), 3), ("c", day(11), 2), ("d", day(1, 1), 1)]
+    assert exceptions(world, rows, now=day(1, 1)) == [("c", day(1), 2), ("d", day(1, 1), 1)]
+    assert exceptions(world, rows, tolerance=None) == []
 
 
 def test_events_that_match_no_metric() -> None:

@@ -111,3 +111,20 @@ def test_a_new_metric_and_product_apply_to_open_periods_and_to_no_final_one(tmp_
     assert january(after) == {"acme": ("FINALIZED", 20)}
     lines = {line["product_id"]: line["amount"] for line in after.lines(close_month="2026-02", line_type="usage")}
     assert lines == {"tokens": 10, "requests": 1, "again": 10}
+
+
+def test_an_event_that_fails_two_metrics_is_one_exception_of_its_invoice(tmp_path: Path) -> None:
+    """Of the tolerated one. A corrected event under a new id is billed, and does not take the exception away."""
+    peaks = {"id": "peaks", "name": "Peaks", "aggregation_type": "MAX", "aggregation_key": "w"}
+    terms = catalog("acme", "globex", tokens=UNITS, highest=peaks)
+    terms["contracts"] = [contract | {"metric_exception_tolerance": 1} for contract in terms["contracts"]]
+    books = Books.open(tmp_path, terms)
+    sent = [used("a", 5, "none"), used("b", 6, "none", "globex"), used("c", 7, "none", "globex")]
+    books.receive({"a.jsonl": sent}, IN_TIME)
+    closed = books.close(CLOSED)
+    assert closed.dispositions() == {("peaks", "metric_exception"): 3, ("units", "metric_exception"): 3}
+    assert january(closed) == {"acme": ("FINALIZED", 0), "globex": ("DRAFT", 0)}
+    books.receive({"b.jsonl": [used("c-again", 7, "5", "globex") | {"properties": {"v": "5", "w": "2"}}]}, LATER)
+    assert january(books.close(LATER)) == {"acme": ("FINALIZED", 0), "globex": ("DRAFT", 7)}
+    terms["contracts"][1]["metric_exception_tolerance"] = 2
+    assert january(books.with_catalog(terms).close(LATER))["globex"] == ("FINALIZED", 7)
