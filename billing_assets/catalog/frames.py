@@ -38,7 +38,7 @@ from billing_assets.catalog.contracts import ChildHierarchy, Contract
 from billing_assets.catalog.currencies import MINOR_DIGITS
 from billing_assets.catalog.customers import Customer
 from billing_assets.catalog.names import Names, overwritten
-from billing_assets.catalog.override_frames import override_frames
+from billing_assets.catalog.override_frames import OVERRIDE_COMMITS, override_commits, override_frames
 from billing_assets.catalog.pools import pools
 from billing_assets.catalog.price_frames import (
     CHARGE_RATES,
@@ -48,7 +48,7 @@ from billing_assets.catalog.price_frames import (
     price_frames,
     rate_rows,
 )
-from billing_assets.catalog.products import Product, UsageProduct
+from billing_assets.catalog.products import FixedProduct, Product, UsageProduct
 from billing_assets.catalog.tables import FLAG, TEXT, TEXTS, WHOLE, Schema, table
 from billing_assets.catalog.versions import versions
 from billing_assets.columns import DECIMAL, TIMESTAMP
@@ -154,6 +154,8 @@ class CatalogFrames:
     """One row per (TIERED override, range)."""
     override_targets: pl.LazyFrame
     """One row per (override, product, combination of values that must match)."""
+    override_commits: pl.LazyFrame = field(default_factory=partial(table, OVERRIDE_COMMITS, ()))
+    """One row per (override, specifier, commit or credit that it names)."""
     access_segments: pl.LazyFrame = field(default_factory=partial(table, ACCESS_SEGMENTS, ()))
     """One row per (commit or credit, item of its access schedule)."""
     recurring_balances: pl.LazyFrame = field(default_factory=partial(table, RECURRING_BALANCES, ()))
@@ -195,8 +197,12 @@ def resolve(catalog: Catalog) -> CatalogFrames:
     """The frames of a valid catalog (docs/catalog.md describes what people write)."""
     names = names_of(catalog)
     prices, tiers = price_frames(catalog)
-    contract_products = _contract_products(catalog, names)
-    overrides, ranges, targets = override_frames(catalog, contract_products)
+    priced_products = _contract_products(catalog, names)
+    overrides, ranges, targets = override_frames(catalog, priced_products)
+    usage = pl.LazyFrame(
+        {"product_id": [product.id for product in catalog.products if isinstance(product, UsageProduct)]},
+        schema={"product_id": TEXT},
+    )
     balances, charges = balance_frames(catalog, names), charge_frames(catalog, names)
     return CatalogFrames(
         customers=table(CUSTOMERS, map(_customer, range(len(catalog.customers)), catalog.customers)),
@@ -204,7 +210,7 @@ def resolve(catalog: Catalog) -> CatalogFrames:
         products=table(PRODUCTS, map(product_row, catalog.products)),
         product_versions=table(PRODUCT_VERSIONS, product_version_rows(catalog.products)),
         contracts=table(CONTRACTS, _contracts(catalog, names)),
-        contract_products=contract_products,
+        contract_products=priced_products.join(usage, on="product_id", how="semi", maintain_order="left"),
         usage_filters=table(USAGE_FILTERS, _filters(catalog)),
         rates=table(RATES, rate_rows(catalog)),
         prices=prices,
@@ -212,6 +218,7 @@ def resolve(catalog: Catalog) -> CatalogFrames:
         overrides=overrides,
         override_tiers=ranges,
         override_targets=targets,
+        override_commits=override_commits(catalog),
         expressions=expressions(catalog),
         charge_rates=table(CHARGE_RATES, charge_rate_rows(catalog)),
         access_segments=balances["access_segments"],
@@ -376,15 +383,15 @@ def _filters(catalog: Catalog) -> Iterator[tuple[Any, ...]]:
 
 
 def _contract_products(catalog: Catalog, names: Names) -> pl.LazyFrame:
-    """Products that a card has any rate of, by every contract of the card; and those that an OVERWRITE names."""
-    usage = {product.id for product in catalog.products if isinstance(product, UsageProduct)}
+    """Priced products that a card has any rate of, by every contract of the card, or that an OVERWRITE names."""
+    priced = {product.id for product in catalog.products if not isinstance(product, FixedProduct)}
     on_cards = table(
         _CARD_PRODUCTS,
-        ((card, product) for card, rates in names.rates_of.items() for product in rates if product in usage),
+        ((card, product) for card, rates in names.rates_of.items() for product in rates if product in priced),
     )
     by_overwrite = table(
         _NAMED_PRODUCTS,
-        ((contract.id, name) for contract in catalog.contracts for name in overwritten(contract) if name in usage),
+        ((contract.id, name) for contract in catalog.contracts for name in overwritten(contract) if name in priced),
     )
     cards = table(
         {"contract_id": TEXT, "rate_card_id": TEXT},

@@ -20,7 +20,7 @@ from billing_assets.catalog.overrides import (
     TieredOverride,
 )
 from billing_assets.catalog.price_frames import bounds, override_id
-from billing_assets.catalog.products import UsageProduct
+from billing_assets.catalog.products import FixedProduct, Product, UsageProduct
 from billing_assets.catalog.tables import FLAG, TEXT, WHOLE, Schema, table
 from billing_assets.catalog.versions import versions
 from billing_assets.columns import DECIMAL, NO_GROUP, TIMESTAMP
@@ -36,7 +36,14 @@ OVERRIDES: Schema = {
     "priority": WHOLE,
     "entitled": FLAG,
     "price_id": TEXT,
+    "lane": TEXT,
+    "is_commit_specific": FLAG,
 }
+"""`lane` is the price that it changes: LIST, or COMMIT for its target COMMIT_RATE."""
+
+OVERRIDE_COMMITS: Schema = {"override_id": TEXT, "specifier": WHOLE, "commit_id": TEXT}
+"""Commits and credits, recurring ones too, that a specifier names; none where it is for any of them."""
+
 OVERRIDE_TIERS: Schema = {
     "override_id": TEXT,
     "range_level": WHOLE,
@@ -50,6 +57,8 @@ _USES: Schema = {
     "selector": WHOLE,
     "pricing_group_values": TEXT,
     "presentation_group_values": TEXT,
+    "billing_frequency": TEXT,
+    "specifier": WHOLE,
 }
 _REACHES: Schema = {
     "selector": WHOLE,
@@ -59,9 +68,10 @@ _REACHES: Schema = {
 }
 TARGET_COLUMNS = (
     *("override_id", "contract_id", "product_id", "pricing_group_values", "presentation_group_values"),
-    *("reached_from", "reached_until"),
+    *("reached_from", "reached_until", "billing_frequency", "specifier"),
 )
-"""`reached_from`, `reached_until`: the span of the product's version that the override selects; null is open."""
+"""`specifier` is its place in the override, 0 where there is none. `reached_from`, `reached_until`: the span of the
+product's version that the override selects; null is open."""
 
 
 class Selector(NamedTuple):
@@ -73,14 +83,16 @@ class Selector(NamedTuple):
     pricing_keys: frozenset[str]
     presentation_keys: frozenset[str]
 
-    def reaches(self, product: UsageProduct) -> bool:
+    def reaches(self, product: Product) -> bool:
         tags = frozenset(product.tags)
+        pricing = frozenset(product.pricing_group_key if isinstance(product, UsageProduct) else ())
+        presentation = frozenset(product.presentation_group_key if isinstance(product, UsageProduct) else ())
         return (
             self.product_id in (None, product.id)
             and self.all_tags <= tags
             and (not self.any_tags or bool(self.any_tags & tags))
-            and self.pricing_keys <= frozenset(product.pricing_group_key)
-            and self.presentation_keys <= frozenset(product.presentation_group_key)
+            and self.pricing_keys <= pricing
+            and self.presentation_keys <= presentation
         )
 
 
@@ -121,7 +133,9 @@ def _override(found: Placed) -> tuple[Any, ...]:
             own = (None, None, override.priority, override.entitled, None)
         case _:
             assert_never(override)
-    return name, contract_id, order, override.starting_at, override.ending_before, *own
+    lane = "COMMIT" if override.target == "COMMIT_RATE" else "LIST"
+    dates = override.starting_at, override.ending_before
+    return name, contract_id, order, *dates, *own, lane, override.is_commit_specific
 
 
 def _ranges(placed: list[Placed]) -> Iterator[tuple[Any, ...]]:
@@ -135,17 +149,17 @@ def _targets(catalog: Catalog, placed: list[Placed], contract_products: pl.LazyF
     """One row per (override, product of its contract that it reaches, values that must match)."""
     numbers: dict[Selector, int] = {}
     uses = [
-        (name, contract_id, numbers.setdefault(selector, len(numbers)), pricing, presentation)
+        (name, contract_id, numbers.setdefault(selector, len(numbers)), *chosen)
         for name, contract_id, _, override in placed
-        for selector, pricing, presentation in _selectors(override)
+        for selector, *chosen in _selectors(override)
     ]
-    usage = [product for product in catalog.products if isinstance(product, UsageProduct)]
+    priced = [product for product in catalog.products if not isinstance(product, FixedProduct)]
     reaches = (
         (number, product.id, version.starting_at, version.ending_before)
-        for product in usage
+        for product in priced
         for version in versions(product)
         for selector, number in numbers.items()
-        if isinstance(version.product, UsageProduct) and selector.reaches(version.product)
+        if selector.reaches(version.product)
     )
     return (
         table(_USES, uses)
@@ -157,14 +171,25 @@ def _targets(catalog: Catalog, placed: list[Placed], contract_products: pl.LazyF
     )
 
 
-def _selectors(override: Override) -> Iterator[tuple[Selector, str, str]]:
+def override_commits(catalog: Catalog) -> pl.LazyFrame:
+    """OVERRIDE_COMMITS."""
+    rows = (
+        (name, position, commit)
+        for name, _, _, override in _placed(catalog)
+        for position, found in enumerate(override.override_specifiers)
+        for commit in (*found.commit_ids, *found.recurring_commit_ids)
+    )
+    return table(OVERRIDE_COMMITS, rows)
+
+
+def _selectors(override: Override) -> Iterator[tuple[Selector, str, str, str | None, int]]:
     """The alternatives of an override: any specifier, any tag, or the whole card."""
     nothing: frozenset[str] = frozenset()
-    for found in override.override_specifiers:
+    for position, found in enumerate(override.override_specifiers):
         pricing, presentation = found.pricing_group_values, found.presentation_group_values
         tags = frozenset(found.product_tags)
         selector = Selector(found.product_id, tags, nothing, frozenset(pricing), frozenset(presentation))
-        yield selector, group_text(pricing), group_text(presentation)
+        yield selector, group_text(pricing), group_text(presentation), found.billing_frequency, position
     if not override.override_specifiers:
         tags = frozenset(override.applicable_product_tags)
-        yield Selector(None, nothing, tags, nothing, nothing), NO_GROUP, NO_GROUP
+        yield Selector(None, nothing, tags, nothing, nothing), NO_GROUP, NO_GROUP, None, 0
