@@ -21,7 +21,8 @@ def offset(anchor: pl.Expr, count: pl.Expr, months: pl.Expr, weeks: pl.Expr) -> 
     return (
         pl.when(weeks > 0)
         .then(anchor + pl.duration(days=count * weeks * 7))
-        .otherwise(anchor.dt.offset_by(pl.format("{}mo", count * months)))
+        # Not pl.format, which can panic in a chunk that a filter has left empty.
+        .otherwise(anchor.dt.offset_by(pl.concat_str(count * months, pl.lit("mo"))))
     )
 
 

@@ -76,7 +76,7 @@ def recurring_access(found: pl.LazyFrame) -> pl.LazyFrame:
         found.filter(pl.col("subscription_id").is_null())
         .with_columns(amount=prorated(pl.col("unit_amount") * pl.col("access_quantity"), covered, pl.col("full_hours")))
         .with_columns(
-            segment_id=pl.format("{}/1", "balance_id"), starting_at="period_start", grant_type=pl.lit("GRANT")
+            segment_id=pl.concat_str("balance_id", pl.lit("/1")), starting_at="period_start", grant_type=pl.lit("GRANT")
         )
         .pipe(as_balances)
     )
@@ -93,7 +93,7 @@ def as_balances(granted: pl.LazyFrame) -> pl.LazyFrame:
 
 def recurrence_id(commit_id: pl.Expr, at: pl.Expr) -> pl.Expr:
     """`<id>@2026-02-01`, with the hour where it is not midnight (case 37)."""
-    return pl.format("{}@{}", commit_id, instant_text(at))
+    return pl.concat_str(commit_id, pl.lit("@"), instant_text(at))
 
 
 def instant_text(at: pl.Expr) -> pl.Expr:

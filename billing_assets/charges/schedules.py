@@ -9,6 +9,7 @@ from billing_assets.charges.terms import ScheduledTerms
 from billing_assets.money import decimal, to_minor_unit
 from billing_assets.periods import anchored
 
+TICK = pl.duration(microseconds=1)
 _ITEM = ("charge_id", "contract_id", "product_id", "name", "charged_at", "amount")
 
 
@@ -17,43 +18,55 @@ def scheduled_lines(frames: ScheduledTerms, spans: pl.LazyFrame) -> pl.LazyFrame
 
     `spans` has (contract_id, since, horizon): charges of since <= instant <= horizon.
     """
-    items = pl.concat(
-        [frames.scheduled_charges.select(_ITEM), recurring_items(frames.recurring_charges, frames.contracts, spans)]
+    named = frames.scheduled_charges.select(
+        *_ITEM, charge_number=pl.int_range(pl.len(), dtype=pl.Int64).over(_ITEM[:2], "charged_at", order_by="amount")
+    )
+    recurring = recurring_items(frames.recurring_charges, frames.contracts, spans).with_columns(
+        charge_number=pl.lit(0, dtype=pl.Int64)
     )
     return (
-        items.pipe(dated_charges, frames.contracts, spans)
-        .sort("charge_id", "charged_at", "amount")
+        pl.concat([named, recurring])
+        .pipe(dated_charges, frames.contracts, spans)
         .with_columns(
-            line_type=pl.lit("scheduled"),
-            scheduled_charge_id="charge_id",
-            quantity=decimal(1),
-            unit_price="amount",
-            charge_number=pl.int_range(pl.len(), dtype=pl.Int64).over("contract_id", "charge_id", "charged_at"),
+            line_type=pl.lit("scheduled"), scheduled_charge_id="charge_id", quantity=decimal(1), unit_price="amount"
         )
         .pipe(as_charges, frames.product_versions)
     )
 
 
 def recurring_items(recurring: pl.LazyFrame, contracts: pl.LazyFrame, spans: pl.LazyFrame) -> pl.LazyFrame:
-    """Grain (recurring charge, occurrence): `charged_at` and `amount`.
+    """Grain (recurring charge, occurrence in since..horizon): `charged_at` and `amount`.
 
     Occurrences are counted from the charge's start and never chained, before its own or the contract's end. What is
-    divided has all of them, whatever the horizon, since the parts depend on their number.
+    divided is divided by all of them, whatever the horizon.
     """
-    start, end, divided = pl.col("starting_at"), pl.col("until"), pl.col("distribution") != "EACH"
-    after_horizon = pl.col("horizon") + pl.duration(microseconds=1)
-    dated = recurring.join(contracts.select("contract_id", contract_end="ending_before"), on="contract_id").join(
-        spans, on="contract_id"
-    )
+    start, end = pl.col("starting_at"), pl.col("until")
+    earliest = pl.max_horizontal(start, "since")
+    latest = pl.min_horizontal(end, pl.col("horizon") + TICK)
+    ends = contracts.select("contract_id", contract_end="ending_before")
     return (
-        dated.with_columns(until=pl.min_horizontal("ending_before", "contract_end"))
-        .with_columns(until=pl.when(divided).then(end).otherwise(pl.min_horizontal(end, after_horizon)))
-        .filter(start < end)
-        .pipe(anchored, start, end, anchor="starting_at")
-        .with_columns(occurrences=pl.len().over("charge_id", "contract_id").cast(pl.Int64))
-        .with_columns(charged_at="full_start", amount=pl.when(divided).then(parts()).otherwise("amount"))
+        recurring.join(ends, on="contract_id")
+        .join(spans, on="contract_id")
+        .with_columns(until=pl.min_horizontal("ending_before", "contract_end"))
+        .filter(earliest < latest)
+        .pipe(_counted)
+        .pipe(anchored, earliest, latest, anchor="starting_at")
+        .with_columns(
+            charged_at="full_start", amount=pl.when(pl.col("distribution") == "EACH").then("amount").otherwise(parts())
+        )
         .select(_ITEM)
     )
+
+
+def _counted(recurring: pl.LazyFrame) -> pl.LazyFrame:
+    """Adds `occurrences` of what is divided: one more than the number of the last, in whose interval the end falls."""
+    end = pl.col("until")
+    last = (
+        recurring.filter(pl.col("distribution") != "EACH")
+        .pipe(anchored, end - TICK, end, anchor="starting_at")
+        .select(*_ITEM[:2], occurrences=pl.col("period_index") + 1)
+    )
+    return recurring.join(last, on=_ITEM[:2], how="left")
 
 
 def parts() -> pl.Expr:

@@ -34,7 +34,7 @@ def pooled(found: pl.LazyFrame, frames: RecurrenceTerms) -> pl.LazyFrame:
         mine.join(quantity_steps(mine, frames.subscription_quantities), on=SPAN)
         .with_columns(
             seats=pl.col("quantity_after") - pl.col("quantity_before"),
-            segment_id=pl.format("{}/{}", "balance_id", number),
+            segment_id=pl.concat_str("balance_id", pl.lit("/"), number),
         )
         .drop("quantity_after", "quantity_before")
         .pipe(_granted)
@@ -60,7 +60,9 @@ def individual(found: pl.LazyFrame, frames: RecurrenceTerms) -> pl.LazyFrame:
     )
     return (
         mine.join(step_at, on=SPAN)
-        .with_columns(seats=decimal(1), segment_id=pl.format("{}/{}", "balance_id", "seat_id"), seat_value="seat_id")
+        .with_columns(
+            seats=decimal(1), segment_id=pl.concat_str("balance_id", pl.lit("/"), "seat_id"), seat_value="seat_id"
+        )
         .drop("seat_id")
         .pipe(_granted)
     )
