@@ -36,6 +36,29 @@ def _reaching_one_balance(catalog: Catalog) -> Iterator[Iterable[str]]:
             yield applicable_contracts(balance.applicable_contract_ids, customer, of_customer)
     for parent, children in sharing(catalog.contracts).items():
         yield (parent, *children)
+    yield from _renewed(catalog.contracts)
+    yield from _on_one_invoice(catalog.contracts)
+
+
+def _renewed(contracts: Iterable[Contract]) -> Iterator[Iterable[str]]:
+    """A renewal reaches what is left of the old contract's balances, so it draws after that contract's last invoice."""
+    rolling = {
+        contract.id
+        for contract in contracts
+        for balance in (*contract.commits, *contract.credits, *contract.recurring_commits, *contract.recurring_credits)
+        if getattr(balance, "rollover_fraction", None)
+    }
+    for contract in contracts:
+        transition = contract.transition
+        if transition and transition.type == "RENEWAL" and transition.from_contract_id in rolling:
+            yield (transition.from_contract_id, contract.id)
+
+
+def _on_one_invoice(contracts: Iterable[Contract]) -> Iterator[Iterable[str]]:
+    """A child whose parent pays draws on its own balances on the parent's invoice."""
+    for contract in contracts:
+        if isinstance(contract.hierarchy, ChildHierarchy) and contract.hierarchy.payer == "PARENT":
+            yield (contract.hierarchy.parent_contract_id, contract.id)
 
 
 def applicable_contracts(

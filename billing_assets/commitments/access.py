@@ -35,10 +35,24 @@ BALANCE: dict[str, pl.DataType] = {
     "seat_key": pl.String(),
     "seat_value": pl.String(),
     "drawn_after": TIMESTAMP,
+    "grant_type": pl.String(),
 }
 """Grain segment_id. A balance without contract_id is its customer's; unit is a currency, a pricing unit or
 `quantity:<product>`; seat_key and seat_value are set where only the usage of one seat may draw; drawn_after where only
-invoices dated after it may (a rollover: the old contract's last invoice is dated then)."""
+invoices dated after it may (a rollover: the old contract's last invoice is dated then). grant_type: the type of its
+opening in the ledger, where that is not GRANT (a segment that seats add, case 0.21)."""
+
+
+def as_balances(*found: pl.LazyFrame) -> pl.LazyFrame:
+    """Frames with BALANCE columns, one after the other; a column that one lacks is null."""
+    parts = []
+    for frame in found:
+        present = frame.collect_schema().names()
+        columns = [(pl.col(name) if name in present else pl.lit(None)).cast(dtype).alias(name)
+                   for name, dtype in BALANCE.items()]  # fmt: skip
+        parts.append(frame.select(columns))
+    return pl.concat(parts)
+
 
 DRAWING_LINE: dict[str, pl.DataType] = {
     "line_key": pl.Int64(),

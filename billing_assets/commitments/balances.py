@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from billing_assets.commitments.ledger import GRANTS
 from billing_assets.money import share, zero
 
 OPENINGS = ("GRANT", "ROLLOVER_IN", "SEAT_ADJUSTMENT", "MANUAL")
-GRANTED = ("GRANT", "SEAT_ADJUSTMENT")
-"""Openings that are shown before a batch writes them: nothing else has to be final first."""
-
 _OF_KIND = {
     "granted": (OPENINGS, 1),
     "drawn": (("DEDUCTION",), -1),
@@ -26,7 +24,7 @@ def balances(access: pl.LazyFrame, ledger: pl.LazyFrame, pending: pl.LazyFrame) 
     charged counts as expired. pending: rows that drafts would write; their grants are granted, their deductions are
     `pending_drawn`, beside the rest.
     """
-    opening = pending.filter(pl.col("entry_type").is_in(GRANTED)).join(
+    opening = pending.filter(pl.col("entry_type").is_in(GRANTS)).join(
         ledger.select("entry_id"), on="entry_id", how="anti"
     )
     rows = pl.concat([by_kind(ledger), by_kind(opening)])

@@ -34,9 +34,6 @@ ENTRY: dict[str, pl.DataType] = {
 }
 """Columns of ledger_entries that a batch computes; grain entry_id."""
 
-SEAT_CHANGE: dict[str, pl.DataType] = {"segment_id": pl.String(), "effective_at": TIMESTAMP, "amount": DECIMAL}
-"""Grain (segment_id, effective_at): what seats added inside a recurrence grant beside its amount (case 0.21)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -57,39 +54,34 @@ class Batch:
     sealed_months: tuple[str, ...] = ()
 
 
-def openings(access: pl.LazyFrame, ledger: pl.LazyFrame, seats: pl.LazyFrame) -> pl.LazyFrame:
+def openings(access: pl.LazyFrame, ledger: pl.LazyFrame) -> pl.LazyFrame:
     """`access` with what the ledger says of each segment, and `available`: what invoices that are open may draw.
 
-    ledger: rows of earlier batches. seats: SEAT_CHANGE. Adds `movements` and `moved` (how many rows, and their sum);
-    `granted`, by GRANT rows so far; `ungranted` and `unseated`, what of its amount and seats no row has granted yet;
-    `closings`, by which the next expiration gets an id of its own. A rollover has what the ledger gave it, and nothing
-    before that. An amount that is lowered in the catalog takes away what is not drawn, and no more.
+    ledger: rows of earlier batches. Adds `movements` and `moved` (how many rows, and their sum); `ungranted`, what of
+    its amount no row has granted yet; `closings`, by which the next expiration gets an id of its own. A rollover has
+    what the ledger gave it, and nothing before that. An amount that is lowered in the catalog takes away what is not
+    drawn, and no more.
     """
     kind = pl.col("entry_type")
     rows = ledger.group_by("segment_id").agg(
         movements=pl.len().cast(pl.Int64),
         moved=pl.col("amount").sum(),
-        granted=pl.col("amount").filter(kind == "GRANT").sum(),
-        seated=pl.col("amount").filter(kind == "SEAT_ADJUSTMENT").sum(),
+        granted=pl.col("amount").filter(kind.is_in(GRANTS)).sum(),
         closings=kind.is_in(["EXPIRATION", "TRUEUP"]).sum().cast(pl.Int64),
     )
-    added = seats.group_by("segment_id").agg(seats=pl.col("amount").sum())
     due = pl.max_horizontal(pl.col("amount") - pl.col("granted"), pl.min_horizontal(-pl.col("moved"), zero()))
     final = pl.col("is_rollover") | (pl.col("closings") > 0)
     return (
         access.join(rows, on="segment_id", how="left")
-        .join(added, on="segment_id", how="left")
-        .with_columns(
-            pl.col("moved", "granted", "seated", "seats").fill_null(zero()),
-            pl.col("movements", "closings").fill_null(0),
-        )
-        .with_columns(
-            ungranted=pl.when(final).then(zero()).otherwise(due),
-            unseated=pl.when(final).then(zero()).otherwise(pl.col("seats") - pl.col("seated")),
-        )
-        .with_columns(available=pl.max_horizontal(pl.col("moved") + pl.col("ungranted") + pl.col("unseated"), zero()))
-        .drop("seats", "seated")
+        .with_columns(pl.col("moved", "granted").fill_null(zero()), pl.col("movements", "closings").fill_null(0))
+        .with_columns(ungranted=pl.when(final).then(zero()).otherwise(due))
+        .with_columns(available=pl.max_horizontal(pl.col("moved") + pl.col("ungranted"), zero()))
+        .drop("granted")
     )
+
+
+GRANTS = ("GRANT", "SEAT_ADJUSTMENT")
+"""Openings that follow from the catalog alone."""
 
 
 def final_draws(draws: pl.LazyFrame, lines: pl.LazyFrame, batch: Batch) -> pl.LazyFrame:
@@ -106,7 +98,7 @@ def final_draws(draws: pl.LazyFrame, lines: pl.LazyFrame, batch: Batch) -> pl.La
 
 
 def grants(opened: pl.LazyFrame, drawn: pl.LazyFrame, batch: Batch) -> pl.LazyFrame:
-    """GRANT rows of segments that the batch's invoices can draw on, or that start before `until` (cases 0.16, 18).
+    """Openings of segments that the batch's invoices can draw on, or that start before `until` (cases 0.16, 18).
 
     A change of a segment's amount in the catalog is granted as one more row, of the difference.
     """
@@ -120,36 +112,12 @@ def grants(opened: pl.LazyFrame, drawn: pl.LazyFrame, batch: Batch) -> pl.LazyFr
         .join(reached, on="pool", how="left")
         .filter(begins | pl.col("invoice_month").is_not_null())
         .with_columns(
-            entry_type=pl.lit("GRANT"),
+            entry_type=pl.col("grant_type").fill_null("GRANT"),
             entry_id=entry_id("GRANT", pl.col("movements")),
             amount="ungranted",
             effective_at=starts,
             close_month=pl.min_horizontal(starts.dt.strftime("%Y-%m"), "invoice_month"),
         )
-        .pipe(as_entries, batch)
-    )
-
-
-def seat_adjustments(
-    opened: pl.LazyFrame, drawn: pl.LazyFrame, seats: pl.LazyFrame, ledger: pl.LazyFrame, batch: Batch
-) -> pl.LazyFrame:
-    """SEAT_ADJUSTMENT rows of seats added before `until`, or to what the batch draws on, that no row has yet."""
-    at = pl.col("effective_at")
-    written = ledger.filter(pl.col("entry_type") == "SEAT_ADJUSTMENT").select("entry_id")
-    first_month = drawn.group_by("segment_id").agg(pl.col("invoice_month").min())
-    is_due = (at < pl.lit(batch.until, dtype=TIMESTAMP)) | pl.col("invoice_month").is_not_null()
-    return (
-        opened.filter(pl.col("unseated") != zero())
-        .drop("amount")
-        .join(seats, on="segment_id")
-        .join(first_month, on="segment_id", how="left")
-        .filter(is_due)
-        .with_columns(
-            entry_type=pl.lit("SEAT_ADJUSTMENT"),
-            entry_id=entry_id("SEAT_ADJUSTMENT", at.dt.timestamp("us")),
-            close_month=pl.min_horizontal(at.dt.strftime("%Y-%m"), "invoice_month"),
-        )
-        .join(written, on="entry_id", how="anti")
         .pipe(as_entries, batch)
     )
 

@@ -7,14 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from billing_assets.commitments.drawdown import Lanes, drawdown
-from billing_assets.commitments.ledger import (
-    Batch,
-    deductions,
-    expirations,
-    final_draws,
-    grants,
-    seat_adjustments,
-)
+from billing_assets.commitments.ledger import Batch, deductions, expirations, final_draws, grants
 from billing_assets.commitments.reach import Hold, reach
 from billing_assets.commitments.rollover import after_rollover, rolled, rollover_entries
 from billing_assets.commitments.trueup import trueup_entries
@@ -59,12 +52,10 @@ def settle(
 class Written:
     """What else the rows of a batch depend on.
 
-    seats: SEAT_CHANGE; ledger: rows of earlier batches; trueups: those that the batch makes final; ended: contract_id
-    of contracts that are over and have no invoice open after the batch.
+    trueups: those that the batch makes final; ended: contract_id of contracts that are over and have no invoice open
+    after the batch.
     """
 
-    seats: pl.LazyFrame
-    ledger: pl.LazyFrame
     trueups: pl.LazyFrame
     ended: pl.LazyFrame
 
@@ -82,7 +73,6 @@ def entries(
     drawn = hold(final_draws(settled.draws, lines, batch))
     rows = [
         grants(opened, drawn, batch),
-        seat_adjustments(opened, drawn, given.seats, given.ledger, batch),
         deductions(opened, drawn, batch),
         rollover_entries(opened, settled.rolls, terms.rolling, given.ended, batch),
         trueup_entries(opened, given.trueups, batch),

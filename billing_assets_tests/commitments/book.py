@@ -71,7 +71,7 @@ def balance(name: str, amount: object, **terms: Any) -> Row:
         "priority": Decimal(100), "cost": Decimal(0), "amount": held, "available": held, "starting_at": JANUARY,
         "ending_before": FEBRUARY, "rollover_fraction": None, "is_rollover": False, "selector": ANYTHING,
         "product_count": None, "value_specifier_count": 0, "contract_count": 1, "balance_position": 0,
-        "seat_key": None, "seat_value": None, "drawn_after": None, **terms,
+        "seat_key": None, "seat_value": None, "drawn_after": None, "grant_type": None, **terms,
     }  # fmt: skip
 
 

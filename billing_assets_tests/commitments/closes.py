@@ -12,7 +12,7 @@ import polars as pl
 from billing_assets.columns import TIMESTAMP
 from billing_assets.commitments.access import BALANCE, DRAWING_LINE
 from billing_assets.commitments.balances import balances
-from billing_assets.commitments.ledger import ENTRY, SEAT_CHANGE, Batch, openings
+from billing_assets.commitments.ledger import ENTRY, Batch, openings
 from billing_assets.commitments.order import order
 from billing_assets.commitments.rollover import rollovers
 from billing_assets.commitments.settling import Terms, Written, entries, settle
@@ -67,7 +67,6 @@ class Books:
     invoices: Sequence[Row]
     contracts: Sequence[Row]
     shares: Sequence[Row] = ()
-    seats: Sequence[Row] = ()
     terms: Sequence[Row] = ()
     sealed: tuple[str, ...] = ()
     ledger: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ENTRY))
@@ -88,23 +87,22 @@ class Books:
         """Rows that the close at `now` writes; `pending` and `trueups` are what the drafts after it would give."""
         rows = self.open_rows(now)
         lines = collected(self.drawing(rows))
-        opened = collected(order(openings(self.access, self.ledger.lazy(), frame(self.seats, SEAT_CHANGE))))
+        opened = collected(order(openings(self.access, self.ledger.lazy())))
         settled = settle(lines, opened, self.terms_of_access, 8, collected)
         due = [row["invoice_id"] for row in rows if row["issued_at"] <= now and row["invoice_id"] not in held]
         missing = self.missing(opened, settled.draws, now)
         written = self.rows_of(lines, opened, settled, due, missing, now, month)
-        before = self.ledger
         self.ledger = pl.concat([self.ledger, written])
         self.final |= set(due)
         self.trueups = missing
         left = [row["invoice_id"] for row in rows]
-        pending = self.rows_of(lines, opened, settled, left, missing, now, month, before)
+        pending = self.rows_of(lines, opened, settled, left, missing, now, month)
         self.pending = pending.join(written, on="entry_id", how="anti")
         return written
 
     def rows_of(
         self, lines: pl.LazyFrame, opened: pl.LazyFrame, settled: Any, made: list[str], missing: pl.DataFrame,
-        now: datetime, month: str, ledger: pl.DataFrame | None = None,
+        now: datetime, month: str,
     ) -> pl.DataFrame:  # fmt: skip
         final = frame([row for row in self.invoices if row["invoice_id"] in made], INVOICES)
         left = frame([row for row in self.open_rows(now) if row["invoice_id"] not in made], INVOICES)
@@ -118,8 +116,7 @@ class Books:
         ended = frame([row for row in over if row["contract_id"] not in waiting], {"contract_id": pl.String()})
         due = missing.lazy().filter(pl.col("issued_at") <= pl.lit(now, dtype=TIMESTAMP))
         charged = ready(due, frame(self.shares, SHARES), left)
-        known = self.ledger if ledger is None else ledger
-        given = Written(frame(self.seats, SEAT_CHANGE), known.lazy(), charged, ended)
+        given = Written(charged, ended)
         return entries(settled, lines, opened, self.terms_of_access, given, batch, collected).collect()
 
     def drawing(self, rows: list[Row]) -> pl.LazyFrame:

@@ -237,12 +237,13 @@ def test_a_customers_balance_waits_for_all_its_contracts() -> None:
 
 
 def test_seats_that_are_added_grant_the_difference() -> None:
-    seats = [{"segment_id": "a/1", "effective_at": day(17), "amount": Decimal(6)}]
-    books = Books([used(1, 34)], [balance("a", 30, unit="USD")], MONTHS, OPEN, seats=seats)
+    """From January 17 on: usage before it draws on what was granted first alone (case 0.21)."""
+    more = balance("a", 6, segment_id="a/2026-01-17", starting_at=day(17), grant_type="SEAT_ADJUSTMENT")
+    books = Books([used(1, 34, end=day(9)), used(2, 5, start=day(20))], [balance("a", 30), more], MONTHS, OPEN)
     books.close(FEBRUARY + TWO_DAYS, "2026-01")
-    assert books.told("a/1") == [
-        ("GRANT", "01-01", "30", "2026-01"), ("SEAT_ADJUSTMENT", "01-17", "6", "2026-01"),
-        ("DEDUCTION", "02-01", "-34", "2026-01"), ("EXPIRATION", "02-01", "-2", "2026-01"),
+    assert [row[:3] for row in books.told("a/1")] == [("GRANT", "01-01", "30"), ("DEDUCTION", "02-01", "-30")]
+    assert [row[:3] for row in books.told("a/2026-01-17")] == [
+        ("SEAT_ADJUSTMENT", "01-17", "6"), ("DEDUCTION", "02-01", "-5"), ("EXPIRATION", "02-01", "-1"),
     ]  # fmt: skip
 
 
