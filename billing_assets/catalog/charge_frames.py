@@ -184,7 +184,8 @@ def _quantities(subscriptions: Subscriptions) -> Iterator[tuple[Any, ...]]:
                 changes = ((at, Decimal(seats.count)) for at, seats in _by_seat(found, start))
             case _:
                 assert_never(found)
-        for at, quantity in changes:
+        # What is updated at the start, or before it, is the quantity at the start: the last of one instant counts.
+        for at, quantity in {max(at, start): quantity for at, quantity in changes}.items():
             yield found.id, at, quantity
 
 
@@ -196,7 +197,7 @@ def _by_quantity(subscription: QuantitySubscription, start: datetime) -> Iterato
         for update in together:
             changed = update.quantity if isinstance(update, SetQuantity) else quantity + update.quantity_delta
             quantity = max(changed, Decimal(0))
-        yield max(at, start), quantity
+        yield at, quantity
 
 
 @dataclass

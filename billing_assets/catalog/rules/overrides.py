@@ -13,11 +13,11 @@ from billing_assets.catalog.overrides import (
     OverwriteOverride,
     TieredOverride,
 )
-from billing_assets.catalog.prices import CustomPrice, PackagePrice, PercentagePrice, TieredPercentagePrice
-from billing_assets.catalog.products import Product, UsageProduct
+from billing_assets.catalog.prices import CustomPrice, FlatPrice, PackagePrice, PercentagePrice, TieredPercentagePrice
+from billing_assets.catalog.products import Product, SubscriptionProduct, UsageProduct
 from billing_assets.catalog.rates import Rate
 from billing_assets.catalog.rules.findings import Finding, ordered, tagged
-from billing_assets.catalog.rules.prices import price_is_sound, tiers_are_sized
+from billing_assets.catalog.rules.prices import price_is_sound, price_of_a_seat, tiers_are_sized
 from billing_assets.catalog.rules.selectors import specifier
 from billing_assets.catalog.sources import FieldPath
 from billing_assets.catalog.versions import versions
@@ -31,6 +31,7 @@ def overrides(contract: Contract, names: Names) -> Iterator[Finding]:
         yield from priority(override, contract, path)
         if isinstance(override, OverwriteOverride):
             yield from price_is_sound(override.overwrite_rate, (*path, "overwrite_rate"))
+            yield from seats_have_a_price(override, path, names)
         if isinstance(override, TieredOverride):
             yield from tiers_are_sized(override.tiers, (*path, "tiers"))
             yield from tiers_fit(override, contract, path, names)
@@ -83,6 +84,28 @@ def tiers_fit(override: TieredOverride, contract: Contract, path: FieldPath, nam
                 ),
             )
             return
+
+
+def seats_have_a_price(override: OverwriteOverride, path: FieldPath, names: Names) -> Iterator[Finding]:
+    """An OVERWRITE that selects a subscription states a price per seat."""
+    price = override.overwrite_rate
+    if isinstance(price, FlatPrice) and price.minimum is None and price.maximum is None:
+        return
+    for product in names.products.values():
+        if isinstance(product, SubscriptionProduct) and _selects_product(override, product):
+            yield from price_of_a_seat(price, product.id, (*path, "overwrite_rate"))
+            return
+
+
+def _selects_product(override: Override, product: Product) -> bool:
+    tags = set(product.tags)
+    return bool(tags.intersection(override.applicable_product_tags)) or any(
+        found.product_id in (None, product.id)
+        and tags.issuperset(found.product_tags)
+        and not found.pricing_group_values
+        and not found.presentation_group_values
+        for found in override.override_specifiers
+    )
 
 
 def reaches(override: Override, rate: Rate, product: Product) -> bool:

@@ -123,6 +123,7 @@ def rate_suits(rate: Rate, product: Product, path: FieldPath) -> Iterator[Findin
         case SubscriptionProduct():
             if rate.billing_frequency is None:
                 yield (*path, "billing_frequency"), "missing, expected the period that the price of a seat buys"
+            yield from price_of_a_seat(rate, rate.product_id, path)
         case CompositeProduct():
             if not isinstance(rate, PercentagePrice | TieredPercentagePrice):
                 message = f"found {rate.rate_type} on a COMPOSITE product, expected PERCENTAGE or TIERED_PERCENTAGE"
@@ -132,6 +133,16 @@ def rate_suits(rate: Rate, product: Product, path: FieldPath) -> Iterator[Findin
             yield (*path, "product_id"), message
         case _:
             assert_never(product)
+
+
+def price_of_a_seat(price: Price | Rate, product_id: str, path: FieldPath) -> Iterator[Finding]:
+    """A subscription costs price x quantity: nothing else is computed of it."""
+    if not isinstance(price, FlatPrice):
+        message = f"found {price.rate_type} for SUBSCRIPTION product {product_id!r}, expected FLAT: a price per seat"
+        yield (*path, "rate_type"), message
+    for bound in ("minimum", "maximum"):
+        if getattr(price, bound) is not None:
+            yield (*path, bound), f"found it for SUBSCRIPTION product {product_id!r}, expected none on subscriptions"
 
 
 def full_group_values(rate: Rate, product: UsageProduct, path: FieldPath) -> Iterator[Finding]:
