@@ -18,3 +18,10 @@ def is_part_of(selector: pl.Expr, values: pl.Expr) -> pl.Expr:
     An empty selector is part of everything (docs/semantics.md, Overrides).
     """
     return entries(selector).list.set_difference(entries(values)).list.len() == 0
+
+
+def pair_text(key: pl.Expr, value: pl.Expr) -> pl.Expr:
+    """The combination of one key and its value, `{"key":"value"}`; null where there is no key."""
+    named = pl.struct(key=key, value=value).struct.json_encode()
+    combination = named.str.replace(r'^\{"key":', "{").str.replace(r',"value":("(?:[^"\\]|\\.)*")\}$', ":${1}}")
+    return pl.when(key.is_not_null()).then(combination)

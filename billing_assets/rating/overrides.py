@@ -22,14 +22,16 @@ PRICING_TYPES = ("OVERWRITE", "MULTIPLIER", "TIERED")
 def precedence() -> tuple[pl.Expr, ...]:
     """Sort keys, ascending, of a contract's overrides: the first that matches wins.
 
-    OVERWRITE before the multiplying ones, the last in the catalog first. EXPLICIT: by priority, then the last in the
-    catalog. LOWEST_MULTIPLIER: by multiplier, then the first in the catalog; a TIERED override has no part in it.
+    Those of single commits first, which no list price has. OVERWRITE before the multiplying ones, the last in the
+    catalog first. EXPLICIT: by priority, then the last in the catalog. LOWEST_MULTIPLIER: by multiplier, then the first
+    in the catalog; a TIERED override has no part in it.
     """
     position = pl.col("override_position")
     overwrites = pl.col("override_type") == "OVERWRITE"
     explicit = pl.col("multiplier_override_prioritization") == "EXPLICIT"
     by_catalog = pl.when(overwrites | explicit).then(-position).otherwise(position)
     return (
+        (~pl.col("is_commit_specific")).cast(pl.Int8),
         (~overwrites).cast(pl.Int8),
         pl.when(explicit & ~overwrites).then("priority"),
         pl.when(~explicit & ~overwrites).then("multiplier"),
@@ -38,10 +40,17 @@ def precedence() -> tuple[pl.Expr, ...]:
 
 
 def standings(overrides: pl.LazyFrame, contracts: pl.LazyFrame) -> pl.LazyFrame:
-    """`overrides` with `standing`: the place in its contract's order, 0 wins; null for an entitlement alone.
+    """`overrides` with `standing`: the place in its contract's order, 0 wins; null for one that changes no list price.
 
-    Grain: override. `contracts` has contract_id and multiplier_override_prioritization.
+    Grain: override. `contracts` has contract_id and multiplier_override_prioritization. No list price is changed by an
+    entitlement alone, by an override of the commit rate, or by one of single commits.
     """
+    of_list = (pl.col("lane") == "LIST") & ~pl.col("is_commit_specific")
+    return lane_standings(overrides, contracts).with_columns(standing=pl.when(of_list).then("standing"))
+
+
+def lane_standings(overrides: pl.LazyFrame, contracts: pl.LazyFrame) -> pl.LazyFrame:
+    """`overrides` with `standing` among all that change a price, of whatever lane: lower wins. As `standings`."""
     prioritization = contracts.select("contract_id", "multiplier_override_prioritization").unique()
     takes_part = pl.col("override_type").is_in(PRICING_TYPES) & ~(
         (pl.col("override_type") == "TIERED") & (pl.col("multiplier_override_prioritization") != "EXPLICIT")

@@ -66,11 +66,12 @@ def _with_updates(situations: pl.LazyFrame, versions: pl.LazyFrame) -> pl.LazyFr
     return situations.join(products, on="product_id", how="left").select("situation", "has_updates")
 
 
-def rate_claims(situations: pl.LazyFrame, rates: pl.LazyFrame) -> pl.LazyFrame:
-    """Grain (situation, rate of exactly its group values): the rate's dates, rate_id, rate_price_id, rate_entitled."""
+def rate_claims(situations: pl.LazyFrame, rates: pl.LazyFrame, *also: str) -> pl.LazyFrame:
+    """Grain (situation, rate of exactly its group values): the rate's dates, rate_id, rate_price_id, rate_entitled, and
+    what `also` names."""
     key = SITUATION[:3]
     rows = rates.select(
-        *key, "starting_at", "ending_before", "rate_id", rate_price_id="price_id", rate_entitled="entitled"
+        *key, *also, "starting_at", "ending_before", "rate_id", rate_price_id="price_id", rate_entitled="entitled"
     )
     return situations.select("situation", *key).join(rows, on=key).drop(key)
 
@@ -80,7 +81,7 @@ def override_claims(situations: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyF
     matches = is_part_of(pl.col("pricing_selector"), pl.col("pricing_group_values")) & is_part_of(
         pl.col("presentation_selector"), pl.col("override_presentation_values")
     )
-    targets = frames.override_targets.select(
+    targets = of_usage(frames.override_targets).select(
         "override_id",
         "product_id",
         override_contract_id="contract_id",
@@ -89,6 +90,7 @@ def override_claims(situations: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyF
         reached_from="reached_from",
         reached_until="reached_until",
     )
+    stated = pl.when(~pl.col("is_commit_specific")).then("entitled")
     terms = standings(frames.overrides, frames.contracts).select(
         "override_id",
         "starting_at",
@@ -96,8 +98,8 @@ def override_claims(situations: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyF
         "standing",
         "override_type",
         override_price_id="price_id",
-        stated="entitled",
-        stated_position=pl.when(pl.col("entitled").is_not_null()).then("override_position"),
+        stated=stated,
+        stated_position=pl.when(stated.is_not_null()).then("override_position"),
     )
     return (
         situations.join(targets, on=["override_contract_id", "product_id"])
@@ -111,6 +113,11 @@ def override_claims(situations: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyF
         )
         .drop("reached_from", "reached_until")
     )
+
+
+def of_usage(targets: pl.LazyFrame) -> pl.LazyFrame:
+    """Targets that ask for no billing frequency, which only rates of subscriptions have."""
+    return targets.filter(pl.col("billing_frequency").is_null())
 
 
 def clip_claims(claims: pl.LazyFrame, span: pl.LazyFrame) -> pl.LazyFrame:

@@ -14,12 +14,18 @@ import polars as pl
 
 from billing_assets.columns import DECIMAL, TIMESTAMP
 from billing_assets.rating import (
+    access_cuts,
     adjust,
     composite_limits,
     composite_quantities,
     composites,
+    cut_at_lanes,
     discount,
     discount_cuts,
+    lane_bands,
+    lane_cuts,
+    lane_prices,
+    lanes,
     limits,
     minimum_spend,
     nothing_used,
@@ -46,6 +52,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "rates": {
         "rate_id": TEXT, "rate_card_id": TEXT, "product_id": TEXT, "pricing_group_values": TEXT,
         "starting_at": TIMESTAMP, "ending_before": TIMESTAMP, "entitled": YES, "price_id": TEXT,
+        "commit_price_id": TEXT, "pricing_unit": TEXT,
     },
     "prices": {
         "price_id": TEXT, "rate_type": TEXT, "price": DECIMAL, "package_size": DECIMAL, "free_units": DECIMAL,
@@ -59,7 +66,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "overrides": {
         "override_id": TEXT, "contract_id": TEXT, "override_position": COUNT, "starting_at": TIMESTAMP,
         "ending_before": TIMESTAMP, "override_type": TEXT, "multiplier": DECIMAL, "priority": COUNT, "entitled": YES,
-        "price_id": TEXT,
+        "price_id": TEXT, "lane": TEXT, "is_commit_specific": YES,
     },
     "override_tiers": {
         "override_id": TEXT, "range_level": COUNT, "range_lower": DECIMAL, "range_upper": DECIMAL,
@@ -68,6 +75,16 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "override_targets": {
         "override_id": TEXT, "contract_id": TEXT, "product_id": TEXT, "pricing_group_values": TEXT,
         "presentation_group_values": TEXT, "reached_from": TIMESTAMP, "reached_until": TIMESTAMP,
+        "billing_frequency": TEXT, "specifier": COUNT,
+    },
+    "override_commits": {"override_id": TEXT, "specifier": COUNT, "commit_id": TEXT},
+    "selectors": {
+        "selector": COUNT, "product_id": TEXT, "pricing_group_values": TEXT, "presentation_group_values": TEXT,
+        "exclude": YES,
+    },
+    "access": {
+        "contract_id": TEXT, "commit_id": TEXT, "price_lane": TEXT, "starting_at": TIMESTAMP,
+        "ending_before": TIMESTAMP, "selector": COUNT, "seat_key": TEXT, "seat_value": TEXT,
     },
     "discounts": {
         "discount_id": TEXT, "contract_id": TEXT, "discount_type": TEXT, "value": DECIMAL, "name": TEXT,
@@ -205,12 +222,16 @@ class Book:
 
     def rate(self, rate_type: str, price: Any = None, *, product: str = "p", pricing: Any = None,
              starts: datetime = LONG_AGO, ends: datetime | None = None, entitled: bool = True, card: str = "card",
-             table: str = "rates", **terms: Any) -> Book:  # fmt: skip
+             table: str = "rates", commit_rate: dict[str, Any] | None = None, unit: str | None = None,
+             **terms: Any) -> Book:  # fmt: skip
         rate_id = f"{card}/{product}/{canonical(pricing)}/{starts:%Y-%m-%dT%H}"
         self.price(rate_id, rate_type, price, **terms)
+        if commit_rate:
+            self.price(f"{rate_id}/commit", **commit_rate)
         self.add(
             table, rate_id=rate_id, rate_card_id=card, product_id=product, pricing_group_values=canonical(pricing),
-            starting_at=starts, ending_before=ends, entitled=entitled, price_id=rate_id,
+            starting_at=starts, ending_before=ends, entitled=entitled, price_id=rate_id, pricing_unit=unit,
+            commit_price_id=f"{rate_id}/commit" if commit_rate else None,
         )  # fmt: skip
         return self
 
@@ -218,13 +239,13 @@ class Book:
                  starts: datetime = LONG_AGO, ends: datetime | None = None, priority: int | None = None,
                  entitled: bool | None = None, ranges: Any = (), overwrite: dict[str, Any] | None = None,
                  specifiers: tuple[dict[str, Any], ...] = (ANY,), products: tuple[str, ...] = ("p",),
-                 ) -> Book:  # fmt: skip
+                 lane: str = "LIST", specific: bool = False) -> Book:  # fmt: skip
         position = sum(row["contract_id"] == contract for row in self.rows["overrides"])
         override_id = f"{contract}/overrides/{position}"
         self.add(
             "overrides", override_id=override_id, contract_id=contract, override_position=position, starting_at=starts,
             ending_before=ends, override_type=override_type, multiplier=exact(multiplier), priority=priority,
-            entitled=entitled, price_id=override_id if overwrite else None,
+            entitled=entitled, price_id=override_id if overwrite else None, lane=lane, is_commit_specific=specific,
         )  # fmt: skip
         for tier in tiers_of(list(ranges)):
             self.add(
@@ -233,12 +254,36 @@ class Book:
             )  # fmt: skip
         if overwrite:
             self.price(override_id, **overwrite)
-        for specifier, product in itertools.product(specifiers, products):
+        for number, specifier in enumerate(specifiers):
+            for commit in specifier.get("commits", ()):
+                self.add("override_commits", override_id=override_id, specifier=number, commit_id=commit)
+        for (number, specifier), product in itertools.product(enumerate(specifiers), products):
             self.add(
                 "override_targets", override_id=override_id, contract_id=contract,
                 product_id=specifier.get("product", product), pricing_group_values=canonical(specifier.get("pricing")),
-                presentation_group_values=canonical(specifier.get("presentation")),
+                presentation_group_values=canonical(specifier.get("presentation")), specifier=number,
+                billing_frequency=specifier.get("frequency"),
             )  # fmt: skip
+        return self
+
+    def balance(self, commit: str = "b", lane: str = "COMMIT", *, contract: str = "c", starts: datetime = LONG_AGO,
+                ends: datetime | None = None, products: tuple[str, ...] = ("p",), pricing: Any = None,
+                presentation: Any = None, excluding: Any = None, seat: tuple[str, str] | None = None,
+                ) -> Book:  # fmt: skip
+        """Access of one commit or credit to products, or to some of their group values."""
+        selector = len(self.rows["access"])
+        for product in products:
+            wanted = (canonical(pricing), canonical(presentation), False)
+            for own, shown, exclude in (wanted, *([(canonical(excluding), "{}", True)] if excluding else [])):
+                self.add(
+                    "selectors", selector=selector, product_id=product, pricing_group_values=own,
+                    presentation_group_values=shown, exclude=exclude,
+                )  # fmt: skip
+        key, value = seat or (None, None)
+        self.add(
+            "access", contract_id=contract, commit_id=commit, price_lane=lane, starting_at=starts, ending_before=ends,
+            selector=selector, seat_key=key, seat_value=value,
+        )  # fmt: skip
         return self
 
     def composite(self, rate_type: str, price: Any = None, *, product: str = "support", base: tuple[str, ...] = ("p",),
@@ -289,6 +334,7 @@ class Bill:
     segments: pl.DataFrame
     lines: pl.DataFrame
     unrated: pl.DataFrame
+    own_prices: pl.DataFrame
 
     @property
     def total(self) -> Decimal:
@@ -337,20 +383,45 @@ def groups_of(usage: list[Usage], periods: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+def cuts_of(book: Book, groups: pl.LazyFrame, found: pl.LazyFrame | None) -> pl.LazyFrame | None:
+    """Where discounts, access segments and commit-side prices cut; None where the book has none."""
+    frames, periods, cuts = book.frames(), book.periods(), []
+    if book.depth():
+        cuts.append(discount_cuts(groups, periods, frames))
+    if found is not None:
+        cuts += [access_cuts(groups, periods, frames.access, frames.selectors), lane_cuts(found)]
+    return pl.concat(cuts) if cuts else None
+
+
 def bill(book: Book, *usage: Usage) -> Bill:
     frames, periods = book.frames(), book.periods()
     groups = pl.concat([groups_of(list(usage), periods), standing_groups(periods, frames)]).unique()
-    cuts = discount_cuts(groups, periods, frames) if book.depth() else None
-    measured = cumulatives(segments(groups, periods, frames, cuts), list(usage))
-    quantified = quantify(measured, frames)
-    found = discount(rate(quantified, frames), periods, frames, nothing_used(), book.depth())
-    lines = adjust(pl.concat([found.lines, found.discounts]), limits(groups, periods, frames), frames)
+    found = lanes(groups, periods, frames.access, frames).collect().lazy() if book.rows["access"] else None
+    measured = cumulatives(segments(groups, periods, frames, cuts_of(book, groups, found)), list(usage))
+    quantified = quantify(measured, frames).collect().lazy()
+    lines, priced = rate(quantified, frames), None
+    if found is not None:
+        priced = lane_bands(found, quantified, frames).collect().lazy()
+        lines = cut_at_lanes(lines, priced)
+    reduced = discount(lines, periods, frames, nothing_used(), book.depth())
+    lines = adjust(pl.concat([reduced.lines, reduced.discounts]), limits(groups, periods, frames), frames)
     held = unrated(quantified)
     if book.rows["composites"]:
-        lines, held = with_composites(book, found.used, lines, held)
+        lines, held = with_composites(book, reduced.used, lines, held)
     if any(row["minimum_spend"] is not None for row in book.rows["contracts"]):
         lines = pl.concat([lines, minimum_spend(lines, periods, frames)])
-    return Bill(quantified.collect(), lines.collect(), held.collect())
+    keyed = lines.collect().with_row_index("line_key")
+    return Bill(quantified.collect(), keyed.drop("line_key"), held.collect(), priced_lines(keyed, priced))
+
+
+def priced_lines(keyed: pl.DataFrame, priced: pl.LazyFrame | None) -> pl.DataFrame:
+    """The lines beside their commit-side prices, one row for each; `own_price`, `own_rate_id`, `own_override_id`."""
+    if priced is None:
+        return pl.DataFrame()
+    own = lane_prices(keyed.lazy(), priced).rename(
+        {"unit_price": "own_price", "rate_id": "own_rate_id", "override_id": "own_override_id"}
+    )
+    return keyed.join(own.collect(), on="line_key").drop("line_key")
 
 
 def with_composites(
