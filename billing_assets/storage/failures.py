@@ -53,8 +53,11 @@ def damaged_file(table: str, delta: DeltaTable, read: Callable[[str], pl.LazyFra
     """What is wrong with the first data file of the table that cannot be read, or None. Reads every file once."""
     for file in delta.file_uris():
         try:
-            for _ in read(file).collect_batches(chunk_size=100_000):
-                pass
+            rows = sum(part.height for part in read(file).collect_batches(chunk_size=100_000))
+            stated = read(file).select(pl.len()).collect().item()
         except FAILURES as failure:
             return f"table {table}: data file {file} cannot be read: {first_line(failure)}; {_RESTORE}"
+        # A reader that fails in a thread of its own ends the batches as if the file did.
+        if rows != stated:
+            return f"table {table}: data file {file} cannot be read: {rows:,} of its {stated:,} rows; {_RESTORE}"
     return None

@@ -38,9 +38,16 @@ def parquet_chunks(path: Path) -> Iterator[pl.DataFrame]:
         numbered = scan.with_row_index(_LINE, offset=1).with_columns(
             pl.col(_LINE).cast(pl.Int64), raw.alias(_RAW), empty.alias(_REASON), empty.alias(_DETAIL)
         )
-        yield from numbered.collect_batches(chunk_size=CHUNK_ROWS, maintain_order=True)
+        stated = scan.select(pl.len()).collect().item()
+        read = 0
+        for chunk in numbered.collect_batches(chunk_size=CHUNK_ROWS, maintain_order=True):
+            read += chunk.height
+            yield chunk
     except (PolarsError, PanicException, OSError) as error:
         raise DamagedFile(f"damaged Parquet file: {_first_line(error)}") from error
+    # A reader that fails in a thread of its own ends the batches as if the file did.
+    if read != stated:
+        raise DamagedFile(f"damaged Parquet file: {read:,} of the {stated:,} rows that it states can be read")
 
 
 def _json_row(columns: pl.Schema) -> pl.Expr:

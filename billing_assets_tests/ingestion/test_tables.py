@@ -203,6 +203,17 @@ def test_a_damaged_parquet_file_is_refused(content: bytes) -> None:
     assert got.events.height == 1
 
 
+def test_a_parquet_file_with_a_piece_cut_out_of_its_middle_is_refused() -> None:
+    """Its footer is whole and points beyond the end: Polars gives no rows, and no error."""
+    names = [f"t-{number}" for number in range(2000)]
+    same = {"customer_id": ["acme"] * 2000, "event_type": ["x"] * 2000, "timestamp": [AT] * 2000}
+    content = parquet(transaction_id=names, text=names, **same)
+    got = ingest({"e.parquet": content[:1000] + content[-2000:], "good.jsonl": line()})
+    (detail,) = got.files.filter(source_file="e.parquet")["detail"]
+    assert detail == "damaged Parquet file: 0 of the 2,000 rows that it states can be read"
+    assert got.events.height == 1
+
+
 COLUMNS = ("transaction_id", "customer_id", "event_type", "timestamp", "properties", "properties.a", "a")
 MARKS = (
     "",

@@ -36,7 +36,13 @@ def truncate(file: Path) -> None:
     os.truncate(file, 100)
 
 
-@pytest.mark.parametrize("damage", [garble, truncate, Path.unlink], ids=["garbled", "truncated", "missing"])
+def cut(file: Path) -> None:
+    """A piece out of the middle: the footer is whole, and points beyond the end."""
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 4] + content[len(content) // 2 :])
+
+
+@pytest.mark.parametrize("damage", [garble, truncate, cut, Path.unlink], ids=["garbled", "truncated", "cut", "missing"])
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_damaged_data_file_is_named(lake: Lake, table: Path, damage: Damage) -> None:
     file = sorted(table.rglob("*.parquet"))[0]
