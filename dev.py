@@ -2,7 +2,7 @@
 
     python3 dev.py close     install the engine into .venv and close November 2023 on the sample data
     python3 dev.py test      install the engine and its test tools into .venv, then lint, type-check and test
-    python3 dev.py billing ARGS...    any command of the engine, e.g. `python3 dev.py billing show INV-2023-000001`
+    python3 dev.py billing ARGS...    any command of the engine, e.g. `python3 dev.py billing show HI-2023-000001`
 
 Each command makes what it needs; none assumes that another ran.
 """

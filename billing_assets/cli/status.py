@@ -41,8 +41,8 @@ MONTHS = (
 def status(settings: Settings) -> int:
     """Show where things stand: the last batches, event files, months open and sealed, holds, what is due next.
 
-    Also whether the catalog's files are what the last run used, and which event files wait to be ingested. Nothing
-    is computed or written.
+    Also whether the catalog's files are what the last run used, which event files wait to be ingested, and which
+    were refused as a whole. Nothing is computed or written.
     """
     lake = settings.lake()
     content: dict[str, Any] = {
@@ -102,10 +102,14 @@ def _what(intent: str | None) -> str:
 def _files(lake: Lake, settings: Settings) -> dict[str, Any]:
     import polars as pl
 
+    from billing_assets import runs
+
     sums = pl.col("rows", "accepted", "duplicates", "rejected").sum()
     files = lake.scan("ingested_files").select(sums, files=pl.len(), last_arrival=pl.col("arrived_at").max())
     content = records(lake.collect(files))[0]
-    return {**content, **_waiting(lake, settings)}
+    waiting = _waiting(lake, settings)
+    refused = [row for row in records(runs.refused_files(lake)) if row["source_file"] not in waiting["waiting"]]
+    return {**content, **waiting, "refused": refused}
 
 
 def _waiting(lake: Lake, settings: Settings) -> dict[str, Any]:
@@ -158,6 +162,12 @@ def _print(content: dict[str, Any], settings: Settings) -> None:
         more = " ..." if len(files["waiting"]) > 5 else ""
         names = ", ".join(files["waiting"][:5])
         paragraph(f"{counted(len(files['waiting']), 'new file')} to ingest: {names}{more}", indent=2)
+    for refused in files["refused"][:5]:
+        paragraph(f"{refused['source_file']} was refused as a whole, send it again: {refused['detail']}", indent=2)
+    if len(files["refused"]) > 5:
+        paragraph(
+            f"... and {counted(len(files['refused']) - 5, 'more refused file')}; --format json lists all", indent=2
+        )
     if files["problem"]:
         paragraph(files["problem"], indent=2)
     heading("Last batches")

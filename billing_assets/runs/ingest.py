@@ -103,6 +103,13 @@ def known_files(lake: Lake) -> dict[str, list[dict[str, Any]]]:
     return known
 
 
+def refused_files(lake: Lake) -> pl.DataFrame:
+    """Files refused as a whole, and not ingested since under their name; grain source_file: detail, arrived_at."""
+    last = pl.col("detail", "arrived_at").last()
+    latest = lake.scan("ingested_files").sort("ingest_batch").group_by("source_file").agg(last)
+    return lake.collect(latest.filter(pl.col("detail").is_not_null()).sort("source_file"))
+
+
 def _is_as_seen(file: SourceFile, row: Mapping[str, Any]) -> bool:
     same = file.size_bytes == row["size_bytes"] and file.modified == row["arrived_at"]
     return bool(same and file.etag == row["etag"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import re
@@ -177,6 +178,27 @@ def test_ingest_counts_each_file_and_reasons_of_rejects(fresh: Path) -> None:
     }
     assert found["rejected_by_reason"] == [{"reason": "invalid_json", "rows": 1}]
     assert billing(company, "ingest", "--now", JANUARY).stdout.startswith("no new event files")
+
+
+def test_a_file_refused_as_a_whole_is_named_until_it_is_replaced(fresh: Path) -> None:
+    company = copied(fresh, "refused")
+    add_event(company, "late.jsonl", "small")
+    whole = gzip.compress((company / "events" / "late.jsonl").read_bytes(), mtime=0)
+    file = company / "events" / "late.jsonl.gz"
+    file.write_bytes(whole[:-12])
+    (company / "events" / "late.jsonl").unlink()
+    assert "late.jsonl.gz" in billing_json(company, "status")["files"]["waiting"]
+    assert billing(company, "ingest", "--now", JANUARY).returncode == 1
+    found = billing_json(company, "status")["files"]
+    assert [row["source_file"] for row in found["refused"]] == ["late.jsonl.gz"]
+    assert "late.jsonl.gz was refused as a whole" in billing(company, "status").stdout
+
+    file.write_bytes(whole)
+    found = billing_json(company, "status")["files"]
+    assert (found["waiting"], found["refused"]) == (["late.jsonl.gz"], [])
+    assert billing(company, "ingest", "--now", JANUARY).returncode == 0
+    found = billing_json(company, "status")["files"]
+    assert (found["waiting"], found["refused"]) == ([], [])
 
 
 def test_drafts_are_computed_without_writing(closed: Path) -> None:
