@@ -30,7 +30,7 @@ def rollovers(access: pl.LazyFrame, contracts: pl.LazyFrame) -> pl.LazyFrame:
     active = (pl.col("starting_at") < pl.col("old_end")) & (
         pl.col("ending_before").is_null() | (pl.col("ending_before") >= pl.col("old_end"))
     )
-    balance_id = pl.format("{}@{}", "segment_id", "new")
+    balance_id = pl.concat_str(["segment_id", "new"], separator="@")
     return (
         access.drop("pool")
         .filter(pl.col("rollover_fraction") > zero(), pl.col("balance_type") != "POSTPAID")
@@ -41,7 +41,7 @@ def rollovers(access: pl.LazyFrame, contracts: pl.LazyFrame) -> pl.LazyFrame:
             from_contract_id="contract_id",
             balance_id=balance_id,
             commit_id=balance_id,
-            segment_id=pl.format("{}/1", balance_id),
+            segment_id=pl.concat_str([balance_id, pl.lit("/1")]),
             contract_id="new",
             invoice_contract_id="new",
             contract_count=pl.lit(1, dtype=pl.Int64),

@@ -88,7 +88,7 @@ class Books:
         rows = self.open_rows(now)
         lines = collected(self.drawing(rows))
         opened = collected(order(openings(self.access, self.ledger.lazy())))
-        settled = settle(lines, opened, self.terms_of_access, 8, collected)
+        settled = settle(lines, opened, self.terms_of_access, 2 * len(self.balances), collected)
         due = [row["invoice_id"] for row in rows if row["issued_at"] <= now and row["invoice_id"] not in held]
         missing = self.missing(opened, settled.draws, now)
         written = self.rows_of(lines, opened, settled, due, missing, now, month)
