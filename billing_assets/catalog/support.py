@@ -27,7 +27,6 @@ def _gap(collection: str, field: str, what: str, *values: str) -> Gap:
 
 
 GAPS: tuple[Gap, ...] = (
-    _gap("billable_metrics", "aggregation_type", "an SQL metric", "SQL"),
     _gap("products", "type", "a COMPOSITE product", "COMPOSITE"),
     _gap("products", "type", "a SUBSCRIPTION product", "SUBSCRIPTION"),
     _gap("rate_cards", "pricing_unit_conversions", "a custom pricing unit"),

@@ -20,6 +20,7 @@ from billing_assets.metering.dispositions import disposed, equation, listed
 from billing_assets.metering.exceptions import exceptions_by_period, failed_slices
 from billing_assets.metering.levels import history, keeps_level
 from billing_assets.metering.measures import NO_METRIC, Measure, compile_measures, measure_of, promotions
+from billing_assets.metering.query_values import queried_places
 from billing_assets.metering.samples import with_samples
 from billing_assets.metering.states import distinct_values, hourly_states
 
@@ -43,6 +44,7 @@ __all__ = [
     "listed",
     "measure_of",
     "promotions",
+    "queried_places",
     "usage_groups",
     "with_samples",
 ]

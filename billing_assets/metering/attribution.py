@@ -11,6 +11,7 @@ import polars as pl
 
 from billing_assets.catalog.metrics import BillableMetric
 from billing_assets.catalog.products import Product
+from billing_assets.catalog.sql.plans import SqlQuery
 from billing_assets.catalog.versions import usage_versions, versions
 from billing_assets.columns import TIMESTAMP
 from billing_assets.metering.events import TEXT
@@ -23,6 +24,7 @@ from billing_assets.metering.grain import (
     LATE,
     NO_PRODUCT,
     PRODUCTS,
+    SEPARATOR,
     SETTLED,
     SLICE_OF_METRIC,
     UNMATCHED,
@@ -44,8 +46,6 @@ from billing_assets.money import zero
 if TYPE_CHECKING:
     from billing_assets.catalog.frames import CatalogFrames
 
-SEPARATOR = "\x1f"
-
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
@@ -59,6 +59,7 @@ class Attribution:
     values: grain (measure, reference, group values, window, value), the distinct values of the same windows.
     openings: grain (billed period, measure, group values), what levels had come to when the period began; see `levels`.
     opening_levels: grain (GROUP, taking), opening_level, not 0.
+    events: those of `queried_places`, where a metric is a query over events.
     """
 
     candidates: pl.LazyFrame
@@ -67,6 +68,7 @@ class Attribution:
     openings: pl.LazyFrame
     opening_levels: pl.LazyFrame
     now: datetime
+    events: pl.LazyFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,11 @@ class Terms:
     metrics: Sequence[BillableMetric]
     products: Sequence[Product]
     has_filters: bool
+
+    @property
+    def has_queries(self) -> bool:
+        """Whether any metric is a query that reads events."""
+        return any(isinstance(metric, SqlQuery) for metric in event_metrics(self.metrics))
 
     @property
     def has_swaps(self) -> bool:
@@ -145,7 +152,7 @@ def _opening_levels(found: pl.LazyFrame, groups: pl.LazyFrame, terms: Terms, fra
 def _candidates(merged: pl.LazyFrame, placed: pl.LazyFrame, terms: Terms, frames: CatalogFrames) -> pl.LazyFrame:
     """Slices by metric, contract and product, with `code` and is_current: the product takes the metric's usage then."""
     # A COUNT may read the states of a number: what is an exception there is an event like any other for it.
-    exceptions = pl.when(pl.col("aggregation_type") != "COUNT").then("exception_count").otherwise(0)
+    exceptions = pl.when(~pl.col("aggregation_type").is_in(["COUNT", "SQL"])).then("exception_count").otherwise(0)
     rows = (
         merged.join(metric_frame(terms.metrics), on="measure_id")
         .with_columns(exception_count=exceptions)
@@ -156,8 +163,11 @@ def _candidates(merged: pl.LazyFrame, placed: pl.LazyFrame, terms: Terms, frames
         rows = rows.pipe(_excluded, terms.metrics)
     else:
         rows = rows.with_columns(is_excluded=pl.lit(value=False))
+    # A metric by the service period has all of its usage in the period's last hour.
+    last_hour = pl.when(pl.col("is_whole")).then(pl.col("period_end") - pl.duration(hours=1))
     coded = rows.with_columns(
         code=_code(),
+        placed_at=pl.coalesce(last_hour, "window_start"),
         preference=pl.col("contract_position").fill_null(0) * PRODUCTS + pl.col("product_position").fill_null(0),
         is_first=pl.col("is_first").fill_null(value=True),
         is_sole=(pl.col("contracts_of_window") == 1) & pl.col("is_sole").fill_null(value=True),

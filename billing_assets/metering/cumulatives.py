@@ -20,6 +20,7 @@ from billing_assets.metering.levels import (
     readings_as_changes,
 )
 from billing_assets.metering.measures import STATISTICS, event_metrics, metric_frame
+from billing_assets.metering.query_values import query_values
 from billing_assets.metering.slices import merged
 from billing_assets.money import decimal, or_zero, share, zero
 
@@ -40,7 +41,7 @@ def cumulatives(attributed: Attribution, segments: pl.LazyFrame, terms: Terms, v
     own = [pl.when("is_current").then(_usable()).sum(), pl.when("is_current").then("exception_count").sum()]
     found = (
         usage.join(spans, on=GROUP)
-        .filter(_inside())
+        .filter(_inside("placed_at"))
         .group_by(*SEGMENT, "taking")
         .agg(*of_events(kinds), own_events=own[0], own_exceptions=own[1])
     )
@@ -52,6 +53,9 @@ def cumulatives(attributed: Attribution, segments: pl.LazyFrame, terms: Terms, v
         rows = rows.join(_new_values(usage, values, spans), on=[*SEGMENT, "taking"], how="left")
     if kinds & set(LEVELS):
         rows = rows.pipe(_with_levels, attributed, segments)
+    if "SQL" in kinds:
+        values_at = query_values(attributed, segments, terms)
+        rows = rows.join(values_at, on=[*GROUP, "taking", "segment_end"], how="left")
     valued = rows.with_columns(
         event_count=pl.col("own_events").fill_null(0),
         exception_count=pl.col("own_exceptions").fill_null(0),
@@ -117,6 +121,8 @@ def to_date(kinds: set[str], keys: Sequence[str] = GROUP, order: str = "segment_
         branches["LATEST"] = over(pl.col("last_value").forward_fill())
     if "UNIQUE" in kinds:
         branches["UNIQUE"] = over(pl.col("new_values").fill_null(0).cum_sum()) * decimal(1)
+    if "SQL" in kinds:
+        branches["SQL"] = or_zero("query_value")
     branches |= {kind: mean_to_date(keys, order) for kind in LEVELS if kind in kinds}
     value = pl.lit(None, dtype=DECIMAL)
     for kind, expression in branches.items():
@@ -124,9 +130,9 @@ def to_date(kinds: set[str], keys: Sequence[str] = GROUP, order: str = "segment_
     return value.fill_null(zero())
 
 
-def _inside() -> pl.Expr:
+def _inside(at: str = "window_start") -> pl.Expr:
     """Whether the window lies in the segment; no window crosses a bound of one."""
-    return (pl.col("window_start") >= pl.col("segment_start")) & (pl.col("window_start") < pl.col("segment_end"))
+    return (pl.col(at) >= pl.col("segment_start")) & (pl.col(at) < pl.col("segment_end"))
 
 
 def _with_levels(rows: pl.LazyFrame, attributed: Attribution, segments: pl.LazyFrame) -> pl.LazyFrame:
@@ -158,7 +164,7 @@ def _with_levels(rows: pl.LazyFrame, attributed: Attribution, segments: pl.LazyF
 def _new_values(usage: pl.LazyFrame, values: pl.LazyFrame, spans: pl.LazyFrame) -> pl.LazyFrame:
     """Grain (group, segment, taking): new_values, the values that the period first saw inside the segment."""
     taken = (*GROUP, "taking")
-    takers = usage.filter(pl.col("aggregation_type") == "UNIQUE").select(*VALUE_WINDOW, *taken).unique()
-    first_seen = values.join(takers, on=VALUE_WINDOW).group_by(*taken, "value").agg(pl.col("window_start").min())
-    found = first_seen.join(spans, on=GROUP).filter(_inside())
+    takers = usage.filter(pl.col("aggregation_type") == "UNIQUE").select(*VALUE_WINDOW, *taken, "placed_at").unique()
+    first_seen = values.join(takers, on=VALUE_WINDOW).group_by(*taken, "value").agg(pl.col("placed_at").min())
+    found = first_seen.join(spans, on=GROUP).filter(_inside("placed_at"))
     return found.group_by(*SEGMENT, "taking").agg(new_values=pl.len().cast(pl.Int64))

@@ -6,16 +6,18 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from billing_assets.catalog.metrics import BillableMetric, EventMetric
+from billing_assets.catalog.metrics import BillableMetric
+from billing_assets.catalog.sql.plans import Metered, SqlQuery
 from billing_assets.metering.attribution import Attribution, decoded
 from billing_assets.metering.cumulatives import VALUE_WINDOW, of_events, to_date
 from billing_assets.metering.events import TEXT
 from billing_assets.metering.grain import BILLED, CODE, NO_PRODUCT
 from billing_assets.metering.level_days import SERIES, level_days
 from billing_assets.metering.levels import LEVELS
-from billing_assets.metering.measures import event_metrics, measure_of
+from billing_assets.metering.measures import Measure, event_metrics, measure_of
+from billing_assets.metering.query_values import shown_group, totals
 from billing_assets.metering.states import group_json, key_json
-from billing_assets.money import zero
+from billing_assets.money import or_zero, zero
 
 COUNTED = (CODE[BILLED], CODE[NO_PRODUCT])
 """What counts as a contract's usage: whether or not a product takes it, but nothing that its usage filters refuse."""
@@ -35,7 +37,7 @@ def daily_usage(attributed: Attribution, metrics: Sequence[BillableMetric]) -> p
 
 
 def _of_metric(
-    metric: EventMetric, metrics: Sequence[BillableMetric], counted: pl.LazyFrame, attributed: Attribution
+    metric: Metered, metrics: Sequence[BillableMetric], counted: pl.LazyFrame, attributed: Attribution
 ) -> Iterator[pl.LazyFrame]:
     measure = measure_of(metric, metrics)
     own = counted.filter(pl.col("billable_metric_id") == metric.id)
@@ -47,11 +49,12 @@ def _of_metric(
     for key in metric.group_keys or ((),):
         shown = combinations.select("group_values", shown=group_json({name: TEXT + name for name in key}))
         rows = own.join(shown, on="group_values")
-        days = (
-            level_days(kind, rows, of_measure, openings.join(shown, on="group_values"), attributed.now)
-            if kind in LEVELS
-            else _days(kind, rows, of_measure)
-        )
+        if isinstance(metric, SqlQuery):
+            days = _whole_periods(metric, measure, rows, key, attributed)
+        elif kind in LEVELS:
+            days = level_days(kind, rows, of_measure, openings.join(shown, on="group_values"), attributed.now)
+        else:
+            days = _days(kind, rows, of_measure)
         yield days.select(
             pl.lit(metric.id).alias("billable_metric_id"),
             "customer_id",
@@ -80,6 +83,25 @@ def _days(kind: str, rows: pl.LazyFrame, values: pl.LazyFrame) -> pl.LazyFrame:
     )
     before = pl.col("cumulative").shift(1).over(*SERIES, order_by="usage_date").fill_null(zero())
     return dated.with_columns(quantity=pl.col("cumulative") - before)
+
+
+def _whole_periods(
+    metric: SqlQuery, measure: Measure, rows: pl.LazyFrame, key: Sequence[str], attributed: Attribution
+) -> pl.LazyFrame:
+    """Grain series: what a query over events comes to so far, on the day of the series' last event."""
+    scope = ("contract_id", "period_start")
+    bounds = rows.select(*scope, until="period_end").unique()
+    found = (
+        totals(metric, measure, rows, bounds, scope, attributed)
+        .with_columns(group_values=shown_group(key))
+        .group_by(SERIES)
+        .agg(cumulative=pl.col("value").sum())
+    )
+    usable = pl.col("event_count").sum()
+    ends = rows.with_columns(group_values="shown").group_by(SERIES)
+    last = ends.agg(pl.col("customer_id", "close_month").first(), pl.col("usage_date").max(), event_count=usable)
+    valued = last.join(found, on=SERIES, how="left").with_columns(cumulative=or_zero("cumulative"))
+    return valued.with_columns(quantity="cumulative")
 
 
 def _new_by_day(values: pl.LazyFrame, rows: pl.LazyFrame) -> pl.LazyFrame:

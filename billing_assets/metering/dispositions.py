@@ -64,7 +64,7 @@ def disposed(candidates: pl.LazyFrame, usage: pl.LazyFrame, quantified: pl.LazyF
 def _priced(usage: pl.LazyFrame, quantified: pl.LazyFrame) -> pl.LazyFrame:
     """Usage of products with the disposition that its segment's status gives it."""
     spans = quantified.select(*GROUP, "segment_start", "segment_end", "segment_status", reason="unrated_reason")
-    at, status = pl.col("window_start"), pl.col("segment_status")
+    at, status = pl.col("placed_at"), pl.col("segment_status")
     code = status.replace_strict(STATUS_CODES, return_dtype=pl.Int8)
     return (
         usage.filter("is_current")

@@ -9,19 +9,27 @@ from operator import and_
 import polars as pl
 
 from billing_assets import numerals
+from billing_assets.catalog.sql.tree import Query, nodes, of_query, properties
+from billing_assets.catalog.sql.tree import numbers as numbers_of
+from billing_assets.metering import queries
 from billing_assets.metering.measures import NO_METRIC, EventFilter, Measure
 
-TEXT, NUMBER = "text:", "number:"
+TEXT, NUMBER = queries.TEXT, queries.NUMBER
 """Prefixes of the working columns that hold a property; no column of the events table has a colon in its name."""
 
 
-def readable(events: pl.LazyFrame, measures: Iterable[Measure], promoted: frozenset[str]) -> pl.LazyFrame:
-    """`events` with `text:<name>` and `number:<name>` for every property that `measures` use.
+def readable(
+    events: pl.LazyFrame, measures: Iterable[Measure], promoted: frozenset[str], query: Query | None = None
+) -> pl.LazyFrame:
+    """`events` with `text:<name>` and `number:<name>` for every property that `measures` use, and that `query` reads.
 
     `promoted` names the columns that all rows of `events` have filled; every other property is read from the canonical
     JSON text, in which all values are strings, so that nothing passes through a float.
     """
     texts, numbers = needed_properties(measures)
+    if query is not None:
+        texts = sorted(properties(of_query(query)).union(texts))
+        numbers = sorted(numbers_of(of_query(query)).union(numbers))
     parsed = sorted(
         {name for name in texts if f"property_{name}" not in promoted}
         | {name for name in numbers if f"number_{name}" not in promoted}
@@ -50,6 +58,9 @@ def needed_properties(measures: Iterable[Measure]) -> tuple[list[str], list[str]
     for measure in measures:
         texts.update(measure.group_key)
         texts.update(name for one in measure.filters for name, *_ in one.conditions)
+        for one in measure.filters:
+            texts.update(properties(nodes(one.where)) if one.where is not None else ())
+            numbers.update(numbers_of(nodes(one.where)) if one.where is not None else ())
         if measure.key is not None:
             (texts if measure.kind == "distinct" else numbers).add(measure.key)
     return sorted(texts), sorted(numbers)
@@ -71,6 +82,8 @@ def passes(one: EventFilter) -> pl.Expr:
         conditions.append(~pl.col("event_type").is_in(one.not_in_types))
     for name, exists, in_values, not_in_values in one.conditions:
         conditions.extend(_conditions(pl.col(TEXT + name), exists, in_values, not_in_values))
+    if one.where is not None:
+        conditions.append(queries.expression(one.where, {}).fill_null(value=False))
     return reduce(and_, conditions)
 
 

@@ -39,6 +39,9 @@ CODE = {name: code for code, name in enumerate(PRECEDENCE)}
 NOT_OURS = (SETTLED, ELSEWHERE)
 """Dispositions that another computation has listed or will list."""
 
+SEPARATOR = "\x1f"
+"""Between the names of keys in a `signature`."""
+
 PRODUCTS = 2**20
 CANDIDATES = 2**56
 """Bounds of `preference`: contract_position * PRODUCTS + product_position, which orders candidates of one code."""

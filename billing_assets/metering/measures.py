@@ -14,7 +14,9 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from billing_assets.catalog.metrics import BillableMetric, CountMetric, EventMetric, KeyedMetric, TimeWeightedMetric
+from billing_assets.catalog.metrics import BillableMetric, KeyedMetric, TimeWeightedMetric
+from billing_assets.catalog.sql.plans import Metered, metered
+from billing_assets.catalog.sql.tree import Node, nodes, properties
 from billing_assets.catalog.values import canonical_text
 
 NO_METRIC = "no_metric"
@@ -36,11 +38,15 @@ ConditionOf = tuple[str, bool | None, tuple[str, ...] | None, tuple[str, ...] | 
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events count, in canonical text; None says nothing. Two metrics with equal filters read the same events."""
+    """Which events count, in canonical text; None says nothing. Two metrics with equal filters read the same events.
+
+    `where`: what of an SQL metric's condition the others cannot say.
+    """
 
     in_types: tuple[str, ...] | None
     not_in_types: tuple[str, ...] | None
     conditions: tuple[ConditionOf, ...]
+    where: Node | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,7 @@ _Source = tuple[str, EventFilter, str | None, tuple[str, ...]]
 """Kind, filter, key, group key: what of a measure does not depend on which statistics its metrics need."""
 
 
-def compile_measures(metrics: Iterable[BillableMetric]) -> tuple[Measure, ...]:
+def compile_measures(metrics: Iterable[BillableMetric | Metered]) -> tuple[Measure, ...]:
     """The measures of the metrics, by id, and one for the events that match none of them."""
     events = event_metrics(metrics)
     needs: dict[_Source, set[str]] = {}
@@ -78,10 +84,10 @@ def compile_measures(metrics: Iterable[BillableMetric]) -> tuple[Measure, ...]:
     return tuple(sorted((*measures, unmatched), key=lambda measure: measure.measure_id))
 
 
-def measure_of(metric: EventMetric, metrics: Iterable[BillableMetric]) -> Measure:
+def measure_of(metric: BillableMetric | Metered, metrics: Iterable[BillableMetric | Metered]) -> Measure:
     """The measure that a metric reads, one of those of `metrics`."""
     events = event_metrics(metrics)
-    kind, one, key, group_key = _source(metric, events)
+    kind, one, key, group_key = _source(metered(metric), events)
     return next(
         measure
         for measure in compile_measures(events)
@@ -89,31 +95,38 @@ def measure_of(metric: EventMetric, metrics: Iterable[BillableMetric]) -> Measur
     )
 
 
-def metric_frame(metrics: Iterable[BillableMetric]) -> pl.LazyFrame:
-    """One row per metric: billable_metric_id, measure_id, aggregation_type."""
+def metric_frame(metrics: Iterable[BillableMetric | Metered]) -> pl.LazyFrame:
+    """One row per metric: billable_metric_id, measure_id, aggregation_type, and is_whole: by the service period."""
     events = event_metrics(metrics)
-    rows = [(one.id, measure_of(one, events).measure_id, one.aggregation_type) for one in events]
-    schema = {"billable_metric_id": pl.String, "measure_id": pl.String, "aggregation_type": pl.String}
+    rows = [(one.id, measure_of(one, events).measure_id, one.aggregation_type, is_whole(one)) for one in events]
+    texts = ("billable_metric_id", "measure_id", "aggregation_type")
+    schema = {**dict.fromkeys(texts, pl.String()), "is_whole": pl.Boolean()}
     return pl.LazyFrame(rows, schema=schema, orient="row")
 
 
-def event_metrics(metrics: Iterable[BillableMetric]) -> tuple[EventMetric, ...]:
-    """The metrics that compile to measures; SQL ones do not."""
-    return tuple(metric for metric in metrics if isinstance(metric, CountMetric | KeyedMetric | TimeWeightedMetric))
+def event_metrics(metrics: Iterable[BillableMetric | Metered]) -> tuple[Metered, ...]:
+    """The metrics as they are metered: a query that says no more than a declared metric is one."""
+    return tuple(map(metered, metrics))
 
 
-def promotions(metrics: Iterable[BillableMetric]) -> tuple[frozenset[str], frozenset[str]]:
+def is_whole(metric: Metered) -> bool:
+    return getattr(metric, "granularity", "hour") == "service_period"
+
+
+def promotions(metrics: Iterable[BillableMetric | Metered]) -> tuple[frozenset[str], frozenset[str]]:
     """Properties that metrics read: those whose text is needed (filters, groups, UNIQUE), and those read as numbers."""
     texts: set[str] = set()
     numbers: set[str] = set()
     for metric in event_metrics(metrics):
         texts |= {one.name for one in metric.property_filters} | {name for key in metric.group_keys for name in key}
+        where = event_filter(metric).where
+        texts |= properties(nodes(where)) if where is not None else set()
         if isinstance(metric, KeyedMetric | TimeWeightedMetric):
             (texts if metric.aggregation_type == "UNIQUE" else numbers).add(metric.aggregation_key)
     return frozenset(texts), frozenset(numbers)
 
 
-def event_filter(metric: EventMetric) -> EventFilter:
+def event_filter(metric: Metered) -> EventFilter:
     """The filter of a metric in its one canonical form, whatever order it was written in."""
     types = metric.event_type_filter
     conditions = {
@@ -123,10 +136,11 @@ def event_filter(metric: EventMetric) -> EventFilter:
         in_types=_texts(types.in_values) if types else None,
         not_in_types=_texts(types.not_in_values) if types else None,
         conditions=tuple(sorted(conditions, key=repr)),
+        where=getattr(metric, "where", None),
     )
 
 
-def _source(metric: EventMetric, metrics: Sequence[EventMetric]) -> _Source:
+def _source(metric: Metered, metrics: Sequence[Metered]) -> _Source:
     """What a metric reads. A COUNT reads the counts of a number's measure where `metrics` have one of its events."""
     one, group_key = event_filter(metric), _group_key(metric)
     if isinstance(metric, KeyedMetric | TimeWeightedMetric):
@@ -144,7 +158,7 @@ def _keyed_kind(metric: KeyedMetric | TimeWeightedMetric) -> str:
     return "distinct" if metric.aggregation_type == "UNIQUE" else "numbers"
 
 
-def _group_key(metric: EventMetric) -> tuple[str, ...]:
+def _group_key(metric: Metered) -> tuple[str, ...]:
     """All names of the declared keys: an event has one disposition, which products of several keys decide together."""
     return tuple(sorted({name for key in metric.group_keys for name in key}))
 
@@ -159,6 +173,7 @@ def _identified(
     definition: list[Any] = [
         kind, [[one.in_types, one.not_in_types, one.conditions] for one in filters], key, group_key, statistics
     ]  # fmt: skip
+    definition += [repr(one.where) for one in filters if one.where is not None]
     digest = hashlib.sha256(msgspec.json.encode(definition)).hexdigest()
     return Measure(f"measure_{digest[:24]}", kind, filters, key, group_key, statistics)
 

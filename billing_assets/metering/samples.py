@@ -8,6 +8,7 @@ from datetime import datetime
 import polars as pl
 
 from billing_assets.catalog.metrics import BillableMetric, CountMetric
+from billing_assets.catalog.sql.plans import SqlQuery
 from billing_assets.columns import TIMESTAMP
 from billing_assets.metering.events import TEXT, matches, readable, usable
 from billing_assets.metering.grain import EXCEPTION, UNATTRIBUTED
@@ -36,7 +37,8 @@ def with_samples(
     )
     none = next(each for each in compile_measures(metrics) if each.kind == NO_METRIC)
     reads = {
-        metric.id: (measure_of(metric, metrics), isinstance(metric, CountMetric)) for metric in event_metrics(metrics)
+        metric.id: (measure_of(metric, metrics), isinstance(metric, CountMetric | SqlQuery))
+        for metric in event_metrics(metrics)
     }
     begun = pl.col("timestamp").dt.truncate("1h") <= pl.lit(now, dtype=TIMESTAMP)
     near = (

@@ -109,9 +109,12 @@ def attribution(given: Inputs, hold: Hold) -> metering.Attribution:
     found = metering.attribute(
         given.states, given.values, given.past, terms, given.frames, given.periods, given.now, hold
     )
-    return replace(
+    found = replace(
         found, usage=hold(found.usage), values=hold(found.values), opening_levels=hold(found.opening_levels)
     )
+    if not terms.has_queries:
+        return found
+    return replace(found, events=hold(given.events(metering.queried_places(found))))
 
 
 def terms_of(catalog: Catalog) -> Terms:

@@ -11,7 +11,7 @@ import polars as pl
 
 from billing_assets.catalog.expressions import Constant, Formula, Operation, Quantity, parse_expression
 from billing_assets.columns import DECIMAL
-from billing_assets.money import decimal, symmetric_round, zero
+from billing_assets.money import decimal
 
 ARITHMETIC = {"+": add, "-": sub, "*": mul, "/": truediv}
 
@@ -58,19 +58,13 @@ def _applied(name: str, operands: list[pl.Expr], operation: Operation) -> pl.Exp
         case "abs":
             return value.abs()
         case "floor":
-            return _whole(value, "ROUND_UP", "ROUND_DOWN")
+            return value.floor()
         case "ceil":
-            return _whole(value, "ROUND_DOWN", "ROUND_UP")
+            return value.ceil()
         case _:
-            return symmetric_round(value, pl.lit("ROUND_HALF_UP"), decimal(_unit(operation)))
+            return value.round(_places(operation), mode="half_away_from_zero")
 
 
-def _whole(value: pl.Expr, below_zero: str, otherwise: str) -> pl.Expr:
-    method = pl.when(value < zero()).then(pl.lit(below_zero)).otherwise(pl.lit(otherwise))
-    return symmetric_round(value, method, decimal(1))
-
-
-def _unit(operation: Operation) -> str:
-    """What `round` rounds to a multiple of."""
+def _places(operation: Operation) -> int:
     places = operation.operands[1] if len(operation.operands) == 2 else None
-    return f"1e-{places.value}" if isinstance(places, Constant) else "1"
+    return int(places.value) if isinstance(places, Constant) else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -219,12 +219,13 @@ class World:
     ) -> metering.Attribution:
         """Events all the way to candidates, usage and values; those of `past` are before the first day that is read."""
         measures, stored = metering.compile_measures(self.metrics), events(rows)
-        return metering.attribute(
+        found = metering.attribute(
             metering.hourly_states(stored, measures, frozenset()),
             metering.distinct_values(stored, measures, frozenset()),
             metering.history(metering.hourly_states(events(past), measures, frozenset())),
             self.terms(), self.frames(), frame(self.periods, PERIOD), now, hold,
         )  # fmt: skip
+        return replace(found, events=stored)
 
     def segments(self, attributed: metering.Attribution, status: Mapping[Any, str] | None = None) -> pl.LazyFrame:
         """The groups cut at `extra_bounds`; status by (product, segment start), by product, or rated."""

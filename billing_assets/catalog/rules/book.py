@@ -13,7 +13,7 @@ Rule = Callable[[Any, Names], Iterator[Finding]]
 
 RULES: Mapping[str, Sequence[Rule]] = {
     "settings": (definitions.settings_currency, definitions.invoice_number_format),
-    "billable_metrics": (definitions.group_keys, definitions.sql_is_one_select),
+    "billable_metrics": (definitions.group_keys, definitions.sql_is_computed),
     "products": (
         definitions.product_metric,
         definitions.product_keys_declared,

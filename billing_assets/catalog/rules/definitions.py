@@ -14,6 +14,8 @@ from billing_assets.catalog.products import CompositeProduct, Product, ProductUp
 from billing_assets.catalog.rules.findings import Finding, all_named, named, tagged, text_of
 from billing_assets.catalog.settings import Settings
 from billing_assets.catalog.sources import FieldPath
+from billing_assets.catalog.sql.plans import declared_keys, property_columns
+from billing_assets.catalog.sql.reading import QueryError, read_query
 from billing_assets.catalog.versions import takes, versions
 
 
@@ -86,10 +88,11 @@ def _keys_declared(product: UsageProduct, names: Names, path: FieldPath) -> Iter
 
 def grouped_by(metric: BillableMetric, keys: frozenset[str], path: FieldPath) -> Iterator[Finding]:
     """`keys` must lie together in one group key that the metric declares."""
-    if not keys or any(keys <= set(declared) for declared in metric.group_keys):
+    group_keys = declared_keys(metric)
+    if group_keys is None or not keys or any(keys <= set(declared) for declared in group_keys):
         return
-    declared = listed(f"[{', '.join(key)}]" for key in metric.group_keys) or "none"
-    properties = {key for group in metric.group_keys for key in group}
+    declared = listed(f"[{', '.join(key)}]" for key in group_keys) or "none"
+    properties = {key for group in group_keys for key in group}
     stray = sorted(keys - properties)
     hint = suggestion(stray[0], properties) if stray else ""
     yield (
@@ -138,7 +141,17 @@ def composite_base(product: Product, names: Names) -> Iterator[Finding]:
             yield ("composite_product_ids", position), f"found {name!r} of type {base.type}, expected a USAGE product"
 
 
-def sql_is_one_select(metric: BillableMetric, names: Names) -> Iterator[Finding]:
-    """The whole query is checked where it is compiled; here only that it can be one."""
-    if isinstance(metric, SqlMetric) and not metric.sql.lstrip(" (\n").upper().startswith(("SELECT", "WITH")):
-        yield ("sql",), f"found {metric.sql[:40]!r}, expected one SELECT over events"
+def sql_is_computed(metric: BillableMetric, names: Names) -> Iterator[Finding]:
+    """Only what the tree of `sql` can say is computed; every other query is a problem here, never in a run."""
+    if not isinstance(metric, SqlMetric):
+        return
+    try:
+        columns = property_columns(read_query(metric.sql))
+    except QueryError as error:
+        yield ("sql",), str(error)
+        return
+    for position, key in enumerate(metric.group_keys):
+        for name in key:
+            if name not in columns:
+                expected = f"a column of the query that is a property under its own name ({listed(columns) or 'none'})"
+                yield ("group_keys", position), f"found {name!r}, expected {expected}{suggestion(name, columns)}"
