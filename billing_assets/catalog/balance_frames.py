@@ -9,95 +9,26 @@ from typing import Any
 
 import polars as pl
 
-from billing_assets.catalog.balance_reach import Reaches
+from billing_assets.catalog.balance_columns import (
+    ACCESS_SEGMENTS,
+    BALANCE_CONTRACTS,
+    COMMIT_CHARGES,
+    RECURRING_BALANCES,
+    SELECTORS,
+    THRESHOLDS,
+    TRUEUP_TERMS,
+)
+from billing_assets.catalog.balance_reach import Reaches, quantity_product
 from billing_assets.catalog.book import Catalog
 from billing_assets.catalog.charge_frames import MONTHS, amounts, currency_of, shown_name
+from billing_assets.catalog.charges import PrepaidBalanceThreshold, SpendThreshold, ThresholdCommit
 from billing_assets.catalog.commits import PostpaidCommit, PrepaidCommit, RecurringCredit
 from billing_assets.catalog.contracts import Contract
 from billing_assets.catalog.names import Names
 from billing_assets.catalog.pools import applicable_contracts, pools, sharing
+from billing_assets.catalog.schedules import AmountItem
 from billing_assets.catalog.subscriptions import SeatSubscription
-from billing_assets.catalog.tables import FLAG, TEXT, WHOLE, Schema, table
-from billing_assets.columns import DECIMAL, TIMESTAMP
-
-_SEGMENT: Schema = {"balance_id": TEXT, "segment_id": TEXT}
-_TERMS: Schema = {
-    "commit_id": TEXT,
-    "balance_type": TEXT,
-    "access_type": TEXT,
-    "price_lane": TEXT,
-    "unit": TEXT,
-    "pool": TEXT,
-    "customer_id": TEXT,
-    "contract_id": TEXT,
-    "invoice_contract_id": TEXT,
-    "product_id": TEXT,
-    "name": TEXT,
-    "priority": DECIMAL,
-    "cost": DECIMAL,
-    "rollover_fraction": DECIMAL,
-    "is_rollover": FLAG,
-    "selector": WHOLE,
-    "product_count": WHOLE,
-    "value_specifier_count": WHOLE,
-    "contract_count": WHOLE,
-    "balance_position": WHOLE,
-    "seat_key": TEXT,
-    "seat_value": TEXT,
-}
-ACCESS_SEGMENTS: Schema = {
-    **_SEGMENT,
-    **_TERMS,
-    "amount": DECIMAL,
-    "starting_at": TIMESTAMP,
-    "ending_before": TIMESTAMP,
-}
-RECURRING_BALANCES: Schema = {
-    **_TERMS,
-    "recurring_id": TEXT,
-    "unit_amount": DECIMAL,
-    "access_quantity": DECIMAL,
-    "invoice_unit_amount": DECIMAL,
-    "invoice_quantity": DECIMAL,
-    "starting_at": TIMESTAMP,
-    "ending_before": TIMESTAMP,
-    "frequency_months": WHOLE,
-    "frequency_weeks": WHOLE,
-    "duration_periods": WHOLE,
-    "prorate_first": FLAG,
-    "prorate_last": FLAG,
-    "subscription_id": TEXT,
-    "allocation": TEXT,
-    "is_prorated": FLAG,
-}
-BALANCE_CONTRACTS: Schema = {"commit_id": TEXT, "contract_id": TEXT}
-SELECTORS: Schema = {
-    "selector": WHOLE,
-    "product_id": TEXT,
-    "pricing_group_values": TEXT,
-    "presentation_group_values": TEXT,
-    "exclude": FLAG,
-}
-COMMIT_CHARGES: Schema = {
-    "balance_id": TEXT,
-    "commit_id": TEXT,
-    "contract_id": TEXT,
-    "charged_at": TIMESTAMP,
-    "amount": DECIMAL,
-    "quantity": DECIMAL,
-    "unit_price": DECIMAL,
-    "product_id": TEXT,
-    "name": TEXT,
-    "position": WHOLE,
-}
-TRUEUP_TERMS: Schema = {
-    "balance_id": TEXT,
-    "segment_id": TEXT,
-    "contract_id": TEXT,
-    "dated_at": TIMESTAMP,
-    "product_id": TEXT,
-    "name": TEXT,
-}
+from billing_assets.catalog.tables import table
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +71,19 @@ def balance_frames(catalog: Catalog, names: Names) -> Mapping[str, pl.LazyFrame]
     resolving = _Resolving(names, pools(catalog), Reaches(names))
     segments = list(resolving.segments(fixed))
     recurring = list(resolving.recurring([each for each in placed if each.is_recurring]))
+    thresholds = list(_thresholds(catalog, len(placed)))
+    bought = list(resolving.thresholds(thresholds))
+    reaching = (*placed, *(each for _, _, each in thresholds))
     return {
         "access_segments": table(ACCESS_SEGMENTS, segments),
         "recurring_balances": table(RECURRING_BALANCES, recurring),
         "balance_contracts": table(
-            BALANCE_CONTRACTS, ((each.balance.id, contract.id) for each in placed for contract in each.drawing)
+            BALANCE_CONTRACTS, ((each.balance.id, contract.id) for each in reaching for contract in each.drawing)
         ),
         "selectors": table(SELECTORS, resolving.reaches.rows()),
         "commit_charges": table(COMMIT_CHARGES, _purchases(fixed, names)),
         "trueup_terms": table(TRUEUP_TERMS, _trueups(fixed, names)),
+        "thresholds": table(THRESHOLDS, bought),
     }
 
 
@@ -175,6 +110,41 @@ def _placed(catalog: Catalog) -> Iterator[Placed]:
                 position += 1
 
 
+Threshold = tuple[str, SpendThreshold | PrepaidBalanceThreshold, Placed]
+"""Kind, threshold, and what it buys."""
+
+
+def _thresholds(catalog: Catalog, position: int) -> Iterator[Threshold]:
+    """Thresholds of contracts; what they buy follows every other balance in the catalog's order."""
+    children = sharing(catalog.contracts)
+    contracts = {contract.id: contract for contract in catalog.contracts}
+    for contract in catalog.contracts:
+        drawing = (contract, *(contracts[child] for child in children.get(contract.id, ())))
+        if (spend := contract.spend_threshold) is not None:
+            bought = _bought(f"{contract.id}/spend_threshold", spend.commit, spend.threshold_amount, contract)
+            yield "SPEND", spend, Placed(bought, position, contract.customer_id, contract, drawing, contract)
+            position += 1
+        if (balance := contract.prepaid_balance_threshold) is not None:
+            paid = balance.recharge_to_amount - balance.threshold_amount
+            bought = _bought(f"{contract.id}/prepaid_balance_threshold", balance.commit, paid, contract)
+            yield "BALANCE", balance, Placed(bought, position, contract.customer_id, contract, drawing, contract)
+            position += 1
+
+
+def _bought(commit_id: str, terms: ThresholdCommit, paid: Decimal, contract: Contract) -> PrepaidCommit:
+    """What a threshold buys, as a commit whose access is not known yet; it is paid, at the least by `paid`."""
+    return PrepaidCommit.model_construct(
+        id=commit_id,
+        type="PREPAID",
+        product_id=terms.product_id,
+        name=terms.name,
+        priority=terms.priority,
+        applicable_product_ids=terms.applicable_product_ids,
+        applicable_product_tags=terms.applicable_product_tags,
+        invoice_schedule=(AmountItem(timestamp=contract.starting_at, amount=paid),),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Resolving:
     names: Names
@@ -182,10 +152,11 @@ class _Resolving:
     reaches: Reaches
 
     def segments(self, placed: Sequence[Placed]) -> Iterator[tuple[Any, ...]]:
-        """Rows of ACCESS_SEGMENTS: `<balance>/<n>`, n from 1 in the order of the catalog."""
+        """Rows of ACCESS_SEGMENTS: `<balance>/<n>`, n from 1 in the order of their starts."""
         for each in placed:
-            for number, item in enumerate(each.balance.access_schedule, start=1):
-                name = each.balance.id
+            name = each.balance.id
+            ordered = sorted(each.balance.access_schedule, key=lambda item: item.starting_at)
+            for number, item in enumerate(ordered, start=1):
                 dates = item.amount, item.starting_at, item.ending_before
                 yield name, f"{name}/{number}", *self.terms(each, item.starting_at), *dates
 
@@ -206,6 +177,12 @@ class _Resolving:
                 *((seats.subscription_id, seats.allocation, seats.is_prorated) if seats else (None, None, None)),
             )
 
+    def thresholds(self, found: Sequence[Threshold]) -> Iterator[tuple[Any, ...]]:
+        """Rows of THRESHOLDS; tags are resolved as of the contract's start."""
+        for kind, threshold, each in found:
+            recharge_to = getattr(threshold, "recharge_to_amount", None)
+            yield kind, threshold.threshold_amount, recharge_to, *self.terms(each, each.invoiced.starting_at)
+
     def terms(self, each: Placed, at: Any) -> tuple[Any, ...]:
         """What every segment of a balance has, its selectors resolved as of `at`."""
         balance = each.balance
@@ -214,7 +191,7 @@ class _Resolving:
         unit = balance.pricing_unit or currency_of(each.invoiced, self.names)
         return (
             *(balance.id, each.kind, balance.access_type, "COMMIT" if balance.rate_type == "COMMIT_RATE" else "LIST"),
-            f"quantity:{reach.only_product}" if by_quantity else unit,
+            f"quantity:{quantity_product(balance)}" if by_quantity else unit,
             *(self.pools[each.invoiced.id], each.customer_id, each.contract.id if each.contract else None),
             *(each.invoiced.id, balance.product_id, shown_name(balance.name, balance.product_id, self.names)),
             *(balance.priority, each.cost, getattr(balance, "rollover_fraction", None), False),

@@ -20,15 +20,18 @@ Row = tuple[str, str, str, bool]
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """`selector` stands for the rows. The counts order balances (docs/semantics.md, Drawdown); None is infinite.
-
-    only_product: the one product that is paid for, None where there are several.
-    """
+    """`selector` stands for the rows. The counts order balances (docs/semantics.md, Drawdown); None is infinite."""
 
     selector: int
     product_count: int | None
     value_specifier_count: int
-    only_product: str | None
+
+
+def quantity_product(balance: Any) -> str | None:
+    """The product whose units a balance with QUANTITY access holds: the one that it names; None: not one."""
+    included = [one for one in balance.specifiers if not one.exclude]
+    named: set[str | None] = {*balance.applicable_product_ids, *(one.product_id for one in included)}
+    return next(iter(named)) if len(named) == 1 and not balance.applicable_product_tags else None
 
 
 @dataclass(slots=True)
@@ -38,7 +41,7 @@ class Reaches:
     names: Names
     numbers: dict[tuple[Row, ...], int] = field(default_factory=dict)
     tags: dict[datetime, dict[str, frozenset[str]]] = field(default_factory=dict)
-    known: dict[Any, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
+    known: dict[Any, int] = field(default_factory=dict)
 
     def of(self, balance: Any, at: datetime, drawing: Sequence[Contract]) -> Reach:
         """The reach of a balance whose access starts at `at`, for the contracts that may draw it."""
@@ -50,17 +53,14 @@ class Reaches:
         key = (ids, tags, values, at if tagged else None)
         if key not in self.known:
             rows = tuple(sorted(set(self._rows(balance, at))))
-            paid = tuple(sorted({row[0] for row in rows if not row[3]}))
-            self.known[key] = self.numbers.setdefault(rows, len(self.numbers)), paid
-        selector, paid = self.known[key]
+            self.known[key] = self.numbers.setdefault(rows, len(self.numbers))
         named = self._named(balance, at, drawing)
         return Reach(
-            selector=selector,
+            selector=self.known[key],
             product_count=len(named) if named else None,
             value_specifier_count=sum(
                 not one.exclude and one.product_id is None and not one.product_tags for one in specifiers
             ),
-            only_product=paid[0] if len(paid) == 1 else None,
         )
 
     def rows(self) -> Iterator[tuple[Any, ...]]:

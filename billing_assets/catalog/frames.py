@@ -11,15 +11,16 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from billing_assets.catalog.balance_frames import (
+from billing_assets.catalog.balance_columns import (
     ACCESS_SEGMENTS,
     BALANCE_CONTRACTS,
     COMMIT_CHARGES,
     RECURRING_BALANCES,
     SELECTORS,
+    THRESHOLDS,
     TRUEUP_TERMS,
-    balance_frames,
 )
+from billing_assets.catalog.balance_frames import balance_frames
 from billing_assets.catalog.book import Catalog
 from billing_assets.catalog.bulk import without_cycle_collection
 from billing_assets.catalog.charge_frames import (
@@ -168,6 +169,8 @@ class CatalogFrames:
     """One row per (PREPAID commit, item of its invoice schedule)."""
     trueup_terms: pl.LazyFrame = field(default_factory=partial(table, TRUEUP_TERMS, ()))
     """One row per POSTPAID commit that ends."""
+    thresholds: pl.LazyFrame = field(default_factory=partial(table, THRESHOLDS, ()))
+    """One row per (contract, kind of threshold)."""
     charge_rates: pl.LazyFrame = field(default_factory=partial(table, CHARGE_RATES, ()))
     """One row per rate of a SUBSCRIPTION or COMPOSITE product, its end resolved."""
     scheduled_charges: pl.LazyFrame = field(default_factory=partial(table, SCHEDULED_CHARGES, ()))
@@ -227,6 +230,7 @@ def resolve(catalog: Catalog) -> CatalogFrames:
         selectors=balances["selectors"],
         commit_charges=balances["commit_charges"],
         trueup_terms=balances["trueup_terms"],
+        thresholds=balances["thresholds"],
         scheduled_charges=charges["scheduled_charges"],
         recurring_charges=charges["recurring_charges"],
         subscriptions=charges["subscriptions"],
