@@ -27,8 +27,6 @@ def _gap(collection: str, field: str, what: str, *values: str) -> Gap:
 
 
 GAPS: tuple[Gap, ...] = (
-    _gap("products", "type", "a COMPOSITE product", "COMPOSITE"),
-    _gap("products", "type", "a SUBSCRIPTION product", "SUBSCRIPTION"),
     _gap("rate_cards", "pricing_unit_conversions", "a custom pricing unit"),
     _gap("rate_cards", "rates[].pricing_unit", "a price in a custom pricing unit"),
     _gap("rate_cards", "rates[].commit_rate", "a commit_rate"),
@@ -38,18 +36,12 @@ GAPS: tuple[Gap, ...] = (
     _gap("contracts", "credits", "a credit"),
     _gap("contracts", "recurring_commits", "a recurring commit"),
     _gap("contracts", "recurring_credits", "a recurring credit"),
-    _gap("contracts", "subscriptions", "a subscription"),
-    _gap("contracts", "scheduled_charges", "a scheduled charge"),
-    _gap("contracts", "scheduled_charges_on_usage_invoices", "a scheduled charge on a usage invoice"),
-    _gap("contracts", "discounts", "a discount"),
-    _gap("contracts", "minimum_spend", "a minimum spend"),
     _gap("contracts", "transition", "a transition"),
     _gap("contracts", "hierarchy", "a hierarchy"),
     _gap("contracts", "spend_threshold", "a spend threshold"),
     _gap("contracts", "prepaid_balance_threshold", "a prepaid balance threshold"),
     _gap("contracts", "overrides[].target", "an override of the commit rate", "COMMIT_RATE"),
     _gap("contracts", "overrides[].is_commit_specific", "a commit-specific override"),
-    _gap("contracts", "overrides[].override_specifiers[].billing_frequency", "an override of a subscription rate"),
     _gap("contracts", "overrides[].override_specifiers[].commit_ids", "a commit-specific override"),
     _gap("contracts", "overrides[].override_specifiers[].recurring_commit_ids", "a commit-specific override"),
 )

@@ -41,12 +41,14 @@ def draft_invoices(
     items: pl.LazyFrame,
     unrated: pl.LazyFrame,
     exceptions: pl.LazyFrame,
+    unpriced: pl.LazyFrame,
     sealed_months: tuple[str, ...],
     policy: HoldPolicy,
 ) -> pl.LazyFrame:
     """One row per header that becomes an invoice, as of now, with its hold reasons.
 
-    `unrated` and `exceptions` are keyed by (contract_id, period_start); `exceptions` has `exception_count`. An
+    `unrated` and `exceptions` are keyed by (contract_id, period_start); `exceptions` has `exception_count`. `unpriced`
+    has the invoice_id of those with a charge without a price, which are held like those with unrated usage. An
     invoice over nothing exists with total 0 unless its contract skips zero invoices (case 76).
     """
     contents = line_contents(items)
@@ -57,6 +59,8 @@ def draft_invoices(
         .with_columns(pl.col(SUMS).fill_null(zero()), pl.col("line_count").fill_null(0))
         .join(contents, on="invoice_id", how="left")
         .join(held, on=key, how="left")
+        .join(unpriced.select("invoice_id", unpriced=pl.lit(value=True)), on="invoice_id", how="left")
+        .with_columns(unrated=pl.coalesce("unrated", "unpriced"))
         .join(exceptions.select(*key, "exception_count"), on=key, how="left")
         .filter(~is_skipped())
         .with_columns(
@@ -64,7 +68,7 @@ def draft_invoices(
             content_hash=content_hash(),
             hold_reasons=hold_reasons(sealed_months, policy),
         )
-        .drop("line_text", "unrated", "exception_count")
+        .drop("line_text", "unrated", "unpriced", "exception_count")
     )
 
 

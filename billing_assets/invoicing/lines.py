@@ -9,7 +9,7 @@ from billing_assets.identity import stable_id
 from billing_assets.money import decimal, to_minor_unit, zero
 
 SECTIONS: tuple[tuple[str, ...], ...] = (
-    ("usage", "maximum_adjustment", "minimum_adjustment", "subscription", "composite"),
+    ("usage", "subscription", "composite", "maximum_adjustment", "minimum_adjustment"),
     ("scheduled", "commit_purchase", "trueup"),
     ("discount",),
     ("pricing_unit_conversion",),
@@ -31,8 +31,22 @@ IDENTITY = (
     "tier_lower",
     "is_fee",
     "starting_at",
+    "discount_id",
+    "subscription_id",
+    "scheduled_charge_id",
+    "balance_id",
+    "segment_id",
+    "charge_number",
 )
 """The business key of a line; a recomputation finds the same line under it."""
+
+OF_SOME: dict[str, pl.DataType] = {
+    **dict.fromkeys(("discount_id", "subscription_id", "scheduled_charge_id", "balance_id", "segment_id"), pl.String()),
+    "amount_unit": pl.String(),
+    "charge_number": pl.Int64(),
+    "in_total": pl.Boolean(),
+}
+"""Columns that only charges of some kinds have."""
 
 APPLICATIONS = ("applied_commit_or_credit",)
 OUTSIDE_SUBTOTAL = (*APPLICATIONS, "rounding")
@@ -50,9 +64,7 @@ def line_items(lines: pl.LazyFrame, headers: pl.LazyFrame) -> pl.LazyFrame:
     `lines` has the charges of the headers, each with its invoice_id; the result has one row per line of an invoice and
     adds up to the invoice's total exactly.
     """
-    charged = lines.join(headers.select("invoice_id", "close_month"), on="invoice_id", how="inner").with_columns(
-        in_total=pl.lit(value=True), amount_unit=pl.col("currency")
-    )
+    charged = lines.pipe(_complete).join(headers.select("invoice_id", "close_month"), on="invoice_id", how="inner")
     rounded = rounding_lines(charged, headers)
     return (
         pl.concat([charged, rounded], how="diagonal")
@@ -64,6 +76,15 @@ def line_items(lines: pl.LazyFrame, headers: pl.LazyFrame) -> pl.LazyFrame:
             origin_customer_id="customer_id",
             origin_contract_id="contract_id",
         )
+    )
+
+
+def _complete(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """`lines` with what only some charges have; a line that does not say counts in the total."""
+    present = lines.collect_schema().names()
+    absent = {name: dtype for name, dtype in OF_SOME.items() if name not in present}
+    return lines.with_columns(pl.lit(None, dtype=dtype).alias(name) for name, dtype in absent.items()).with_columns(
+        pl.col("in_total").fill_null(value=True), pl.coalesce("amount_unit", "currency").alias("amount_unit")
     )
 
 
@@ -115,11 +136,13 @@ def _rank(position: int) -> pl.Expr:
 
 
 def _numbered(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """Numbers from 1 within the invoice, by section, product, prices; absent values first (case 3)."""
+    """Numbers from 1 within the invoice, by section, product, prices; absent first (case 3), but for products."""
     product = ["name", "product_id", "pricing_group_values"]
     order = [
         "invoice_id",
         _rank(0),
+        # What concerns the invoice as a whole comes after its products.
+        pl.col("product_id").is_null(),
         *product,
         _rank(1),
         "presentation_group_values",

@@ -11,9 +11,10 @@ import polars as pl
 from billing_assets import metering, rating
 from billing_assets.catalog import Catalog, CatalogFrames
 from billing_assets.invoicing.drafts import HoldPolicy, draft_invoices
-from billing_assets.invoicing.headers import usage_invoices
-from billing_assets.invoicing.lines import line_items, of_periods
+from billing_assets.invoicing.lines import line_items
 from billing_assets.metering.attribution import Terms
+from billing_assets.pipeline import charging
+from billing_assets.pipeline.charging import charged
 
 Hold = Callable[[pl.LazyFrame], pl.LazyFrame]
 """Compute a frame once and give it back to be read many times. What is held is chosen here; where it is held is not."""
@@ -30,7 +31,8 @@ class Inputs:
     be computed now) and `events_through` (not null where it is final). month: the close month that is computed; None:
     every open period. states and values reach back to the start of the first billed period and of the month.
     past: what levels of time-weighted metrics come to before that (`metering.history`); empty without such metrics.
-    events: read only where something is listed as unbilled, or counts against a tolerance.
+    events: read only where something is listed as unbilled, or counts against a tolerance. billed_charges, scheduled:
+    charges that final invoices have, and the SCHEDULED invoices that exist (`charging.Terms`).
     """
 
     catalog: Catalog
@@ -40,6 +42,8 @@ class Inputs:
     values: pl.LazyFrame
     past: pl.LazyFrame
     events: EventsAt
+    billed_charges: pl.LazyFrame
+    scheduled: pl.LazyFrame
     sealed_months: tuple[str, ...]
     month: str | None
     now: datetime
@@ -75,25 +79,29 @@ def bill(given: Inputs, hold: Hold) -> Bill:
     billed = given.periods.filter("is_billed")
 
     groups = hold(pl.concat([metering.usage_groups(attributed), rating.standing_groups(billed, frames)]).unique())
-    segments = hold(rating.segments(groups, billed, frames))
+    segments = hold(rating.segments(groups, billed, frames, cuts(given, groups, billed, hold)))
     cumulatives = metering.cumulatives(attributed, segments, terms_of(given.catalog), frames.product_versions)
     quantified = hold(rating.quantify(hold(cumulatives), frames))
     limits = hold(rating.limits(groups, billed, frames))
-    lines = hold(rating.adjust(hold(rating.rate(quantified, frames)), limits, frames))
-    unrated = hold(rating.unrated(quantified))
+    found = charged(charging_terms(given), hold(rating.rate(quantified, frames)), limits, hold)
+    unrated = rating.unrated(quantified)
+    unrated = hold(unrated if found.unrated is None else pl.concat([unrated, found.unrated]))
 
-    headers = hold(usage_invoices(billed, frames.customers, given.catalog.settings.grace_period))
-    items = hold(line_items(of_periods(lines, headers), headers))
+    items = hold(line_items(found.lines, found.headers))
     failed = hold(metering.failed_slices(attributed.candidates, billed))
     near = given.events(failed.select("customer_ref", "usage_date").unique())
     exceptions = hold(metering.exceptions_by_period(failed, near, metrics, given.now))
-    drafts = hold(draft_invoices(headers, items, unrated, exceptions, given.sealed_months, hold_policy(given.catalog)))
+    drafts = hold(
+        draft_invoices(
+            found.headers, items, unrated, exceptions, found.unpriced, given.sealed_months, hold_policy(given.catalog)
+        )
+    )
 
     outcome = hold(metering.disposed(attributed.candidates, attributed.usage, quantified))
     listed = hold(metering.listed(outcome, given.month))
     sampled = hold(given.events(listed.select("customer_ref", "usage_date").unique()))
     return Bill(
-        rated_lines=lines,
+        rated_lines=found.rated_lines,
         unrated=unrated,
         invoices=drafts,
         line_items=items.join(drafts.select("invoice_id"), on="invoice_id", how="semi"),
@@ -115,6 +123,25 @@ def attribution(given: Inputs, hold: Hold) -> metering.Attribution:
     if not terms.has_queries:
         return found
     return replace(found, events=hold(given.events(metering.queried_places(found))))
+
+
+def cuts(given: Inputs, groups: pl.LazyFrame, billed: pl.LazyFrame, hold: Hold) -> pl.LazyFrame | None:
+    """GROUP and `at`: where the dates of a term cut a group's usage; None where no term does."""
+    if not any(contract.discounts for contract in given.catalog.contracts):
+        return None
+    return hold(rating.discount_cuts(groups, billed, given.frames).unique())
+
+
+def charging_terms(given: Inputs) -> charging.Terms:
+    return charging.Terms(
+        catalog=given.catalog,
+        frames=given.frames,
+        periods=given.periods,
+        billed=given.billed_charges,
+        taken=given.scheduled,
+        month=given.month,
+        now=given.now,
+    )
 
 
 def terms_of(catalog: Catalog) -> Terms:

@@ -68,12 +68,14 @@ def discount(
 ) -> Discounted:
     """Take the discounts of their contracts off `lines`, of one line type or of several.
 
-    `lines` as RATED_LINE (they may have more columns); those without period_start are on no USAGE invoice, and no fixed
-    discount takes from them. `used`: what earlier calls for the same invoices left used up, so that usage comes before
-    subscriptions and these before composites. depth: at least as many as a contract has discounts; 0: there are none.
+    `lines` as RATED_LINE (they may have more columns, which their discount lines have too); those without period_start
+    are on no USAGE invoice, and no fixed discount takes from them. `used`: what earlier calls for the same invoices
+    left used up, so that usage comes before subscriptions and these before composites. depth: at least as many as a
+    contract has discounts; 0: there are none.
     """
     if depth == 0:
         return Discounted(lines, pl.LazyFrame(schema=RATED_LINE), used)
+    more = [name for name in lines.collect_schema().names() if name not in RATED_LINE]
     numbered = lines.with_row_index("line").cache()
     ranked = places(frames)
     offered = offers(numbered, periods, frames, ranked, used)
@@ -90,7 +92,7 @@ def discount(
         lines=numbered.join(state.select("line", "left"), on="line", how="left")
         .with_columns(net=pl.coalesce("left", "net"))
         .drop("line", "left"),
-        discounts=as_rated_lines(made),
+        discounts=as_rated_lines(made, more),
         used=used_up(used, made.join(fixed, on="discount_id", how="semi")),
     )
 

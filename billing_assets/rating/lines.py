@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -134,12 +135,15 @@ def describe(priced: pl.LazyFrame, versions: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def as_rated_lines(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """The columns of RATED_LINE in their order and types; one that `lines` lacks is null."""
+def as_rated_lines(lines: pl.LazyFrame, more: Iterable[str] = ()) -> pl.LazyFrame:
+    """The columns of RATED_LINE in their order and types, one that `lines` lacks null; and `more` as they are."""
     present = lines.collect_schema().names()
     return lines.select(
-        (pl.col(name) if name in present else pl.lit(None)).cast(dtype).alias(name)
-        for name, dtype in RATED_LINE.items()
+        *(
+            (pl.col(name) if name in present else pl.lit(None)).cast(dtype).alias(name)
+            for name, dtype in RATED_LINE.items()
+        ),
+        *more,
     )
 
 

@@ -15,11 +15,12 @@ from billing_assets.columns import TIMESTAMP
 from billing_assets.errors import InvariantBreach
 from billing_assets.invoicing.drafts import NOT_HELD
 from billing_assets.invoicing.finalize import Watermarks, due, events_of, numbered, stamped
+from billing_assets.pipeline import charging_terms, open_scheduled
 from billing_assets.reconcile import gate
 from billing_assets.runs import batches, manual_entries
 from billing_assets.runs.billing import totals
 from billing_assets.runs.catalogs import keep_version, recorded_catalog
-from billing_assets.runs.inputs import sealed_months, started_periods, watermarks
+from billing_assets.runs.inputs import holding, inputs, sealed_months, started_periods, watermarks
 from billing_assets.runs.late import late_months
 from billing_assets.runs.months import month_of
 from billing_assets.runs.reports import FinalizeReport
@@ -222,7 +223,8 @@ def report(month: str, batch_no: int | None, books: Books, now: datetime) -> Fin
 def due_months(lake: Lake, catalog: Catalog, now: datetime) -> tuple[str, ...]:
     """Months with something to do at `now`, in order.
 
-    An open period is due, or late usage is to be listed; and the last of the months that only wait for their seal.
+    An open period or a SCHEDULED invoice is due, or late usage is to be listed; and the last of the months that only
+    wait for their seal.
     """
     settings = catalog.settings
     periods = started_periods(
@@ -230,7 +232,10 @@ def due_months(lake: Lake, catalog: Catalog, now: datetime) -> tuple[str, ...]:
     ).filter("is_open")
     is_due = pl.col("period_end") + pl.lit(settings.grace_period) <= pl.lit(now, dtype=TIMESTAMP)
     found = lake.collect(periods.group_by("close_month").agg(is_due=is_due.any()))
-    open_months, due = set(found["close_month"]), set(found.filter("is_due")["close_month"])
+    charged = lake.collect(open_scheduled(charging_terms(inputs(lake, catalog, now)), holding(lake)))
+    is_charged = charged["issued_at"] <= now
+    open_months = {*found["close_month"], *charged["close_month"]}
+    due = {*found.filter("is_due")["close_month"], *charged.filter(is_charged)["close_month"]}
     # One run seals every month before it too, up to the first that has something open.
     over = months_between(settings.starting_at, now - settings.grace_period)
     sealable = set(takewhile(lambda month: month not in open_months, over)) - set(sealed_months(lake))

@@ -12,6 +12,7 @@ from billing_assets.catalog import Catalog, resolve
 from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.periods import billing_periods, close_month
 from billing_assets.pipeline import EventsAt, Hold, Inputs
+from billing_assets.pipeline.charging import CHARGE_KEY
 from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
 
@@ -51,6 +52,8 @@ def inputs(
         values=lake.scan("usage_values", pl.col("usage_date") >= first.date(), through=read),
         past=past_levels(lake, catalog, first.date(), read),
         events=events_at(lake, read),
+        billed_charges=billed_charges(lake, books_through),
+        scheduled=scheduled_invoices(lake, books_through),
         sealed_months=sealed_months(lake, books_through),
         month=month,
         now=now,
@@ -60,6 +63,29 @@ def inputs(
 def holding(lake: Lake) -> Hold:
     """Hold a frame in memory."""
     return lambda frame: lake.collect(frame).lazy()
+
+
+def billed_charges(lake: Lake, books_through: int) -> pl.LazyFrame:
+    """Grain CHARGE_KEY: how many charges of subscriptions, schedules and purchases invoices have that are not void."""
+    through = {"batch_no": books_through}
+    void = lake.scan("invoices", through=through).filter(pl.col("status") == "VOID").select("invoice_id")
+    return (
+        lake.scan(
+            "line_items", pl.col("line_type").is_in(["subscription", "scheduled", "commit_purchase"]), through=through
+        )
+        .join(void, on="invoice_id", how="anti")
+        .group_by(CHARGE_KEY)
+        .agg(billed=pl.len())
+    )
+
+
+def scheduled_invoices(lake: Lake, books_through: int) -> pl.LazyFrame:
+    """Grain invoice: contract_id, charged_at and regeneration of every SCHEDULED invoice, void ones too."""
+    return (
+        lake.scan("invoices", through={"batch_no": books_through})
+        .filter(pl.col("invoice_type") == "SCHEDULED")
+        .select("contract_id", "regeneration", charged_at="issued_at")
+    )
 
 
 def past_levels(lake: Lake, catalog: Catalog, first: date, read: Mapping[str, int]) -> pl.LazyFrame:

@@ -31,8 +31,7 @@ def months_to_seal(
     sealed = sealed_months(lake, marks.ledger_through)
     periods = started_periods(lake, resolve(catalog).contracts, settings.starting_at, now, marks.ledger_through)
     open_months = set(lake.collect(periods.filter("is_open", pl.col("close_month") != month))["close_month"])
-    if drafts.join(finalized.select("invoice_id"), on="invoice_id", how="anti").height:
-        open_months.add(month)
+    open_months |= set(drafts.join(finalized.select("invoice_id"), on="invoice_id", how="anti")["close_month"])
     chosen = []
     for candidate in months_between(settings.starting_at, now - settings.grace_period):
         if candidate > month or (candidate in open_months and candidate not in sealed):

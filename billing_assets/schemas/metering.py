@@ -48,7 +48,7 @@ class UsageStates(MeasureRows):
 
 
 class UsageValues(MeasureRows):
-    """Distinct values for UNIQUE, readings for TIME_WEIGHTED_LATEST. Grain: the measure's, value, at, transaction_id."""
+    """Distinct values for UNIQUE, readings for TIME_WEIGHTED_LATEST. Grain: measure's, value, at, transaction_id."""
 
     value: str = required("Canonical text of a value seen in the hour; the number of a reading")
     at: Timestamp = optional("Timestamp of a reading")

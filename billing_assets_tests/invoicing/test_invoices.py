@@ -91,7 +91,9 @@ def drafted(
     with_dates = usage_invoices(headers, customers, timedelta(hours=24))
     items = line_items(of_periods(lines, with_dates), with_dates)
     unrated, excepted = held_by.get("unrated", held()), held_by.get("exceptions", exceptions())
-    return draft_invoices(with_dates, items, unrated, excepted, ("2025-12",), policy or HoldPolicy()), items
+    nothing = pl.LazyFrame(schema={"invoice_id": pl.String})
+    sealed, policy = ("2025-12",), policy or HoldPolicy()
+    return draft_invoices(with_dates, items, unrated, excepted, nothing, sealed, policy), items
 
 
 def test_lines_add_up_to_the_total_through_a_rounding_line() -> None:

@@ -1,0 +1,189 @@
+"""From rated usage to every line of the open invoices before commits and credits: the order of charges, composed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from billing_assets import charges, rating
+from billing_assets.catalog import Catalog, CatalogFrames
+from billing_assets.catalog.products import CompositeProduct
+from billing_assets.columns import TIMESTAMP
+from billing_assets.invoicing.headers import usage_invoices
+from billing_assets.invoicing.lines import of_periods
+from billing_assets.invoicing.placement import Placed, place
+from billing_assets.rating.lines import as_rated_lines
+
+Hold = Callable[[pl.LazyFrame], pl.LazyFrame]
+
+CHARGE_KEY = (
+    *("contract_id", "line_type", "subscription_id", "scheduled_charge_id", "balance_id"),
+    *("starting_at", "tier_level"),
+)
+"""What a charge is about; charges that agree in all of it are counted (`charge_number`)."""
+
+OF_CHARGES = ("invoice_id", "subscription_id", "scheduled_charge_id", "balance_id", "charge_number")
+"""What a charge has beside the columns of a rated line."""
+
+BILLED: dict[str, pl.DataType] = {
+    **dict.fromkeys(CHARGE_KEY[:-2], pl.String()),
+    "starting_at": TIMESTAMP,
+    "tier_level": pl.Int64(),
+    "billed": pl.UInt32(),
+}
+"""Grain CHARGE_KEY: how many such charges invoices that are final have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Which terms a book has at all: what it does not have costs no plan."""
+
+    discounts: int
+    charges: bool
+    composites: bool
+    minimum_spend: bool
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> Features:
+        contracts = catalog.contracts
+        return cls(
+            discounts=max((len(contract.discounts) for contract in contracts), default=0),
+            charges=any(contract.subscriptions or contract.scheduled_charges for contract in contracts),
+            composites=any(isinstance(product, CompositeProduct) for product in catalog.products),
+            minimum_spend=any(contract.minimum_spend is not None for contract in contracts),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What charging reads of the catalog and of the books.
+
+    periods: every period that has started, with `is_open` and `is_billed`. billed: BILLED. taken: the SCHEDULED
+    invoices that exist: contract_id, charged_at, regeneration. month: as of `Inputs`.
+    """
+
+    catalog: Catalog
+    frames: CatalogFrames
+    periods: pl.LazyFrame
+    billed: pl.LazyFrame
+    taken: pl.LazyFrame
+    month: str | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """lines: of every open invoice that is computed, by invoice_id. headers: of these. rated_lines: those of usage.
+
+    unpriced: invoices with a charge that has no price, which holds them; grain invoice_id. unrated: composites of which
+    a part has no price, as `rating.unrated` has them.
+    """
+
+    rated_lines: pl.LazyFrame
+    lines: pl.LazyFrame
+    headers: pl.LazyFrame
+    unpriced: pl.LazyFrame
+    unrated: pl.LazyFrame | None
+
+
+def charged(given: Terms, usage: pl.LazyFrame, limits: pl.LazyFrame, hold: Hold) -> Charged:
+    """`usage` is what `rating.rate` returns for the billed periods, `limits` its limits."""
+    has, frames = Features.of(given.catalog), given.frames
+    billed = given.periods.filter("is_billed")
+    grace = given.catalog.settings.grace_period
+    headers = hold(usage_invoices(billed, frames.customers, grace))
+
+    of_usage = rating.discount(usage, billed, frames, rating.nothing_used(), has.discounts)
+    rated = hold(rating.adjust(hold(_together(of_usage)), limits, frames))
+    parts, unpriced, unrated, used = [of_periods(rated, headers)], _NO_INVOICES, None, of_usage.used
+    if has.charges:
+        placed = placed_charges(given, hold)
+        scheduled = placed.scheduled if given.month is None else placed.scheduled.filter(_until(given.month))
+        headers = hold(pl.concat([headers, scheduled], how="diagonal_relaxed"))
+        mine = placed.charges.join(headers.select("invoice_id"), on="invoice_id", how="semi")
+        mine = hold(as_rated_lines(mine, OF_CHARGES))
+        priced = mine.filter(pl.col("amount").is_not_null())
+        unpriced = mine.filter(pl.col("amount").is_null()).select("invoice_id").unique()
+        of_charges = rating.discount(priced, billed, frames, used, has.discounts)
+        parts.append(hold(_together(of_charges)))
+        used = of_charges.used
+    if has.composites:
+        quantified = hold(rating.composite_quantities(rated, billed, frames))
+        unrated = hold(rating.unrated(quantified))
+        parts.append(of_periods(composite_lines(quantified, billed, frames, used, has.discounts, hold), headers))
+    lines = hold(pl.concat(parts, how="diagonal_relaxed")) if len(parts) > 1 else parts[0]
+    if has.minimum_spend:
+        shortfalls = of_periods(rating.minimum_spend(lines, billed, frames), headers)
+        lines = hold(pl.concat([lines, shortfalls], how="diagonal_relaxed"))
+    return Charged(rated, lines, headers, unpriced, unrated)
+
+
+_NO_INVOICES = pl.LazyFrame(schema={"invoice_id": pl.String()})
+
+
+def _together(found: rating.Discounted) -> pl.LazyFrame:
+    return pl.concat([found.lines, found.discounts], how="diagonal_relaxed")
+
+
+def _until(month: str) -> pl.Expr:
+    return pl.col("close_month") <= pl.lit(month)
+
+
+def composite_lines(
+    quantified: pl.LazyFrame, billed: pl.LazyFrame, frames: CatalogFrames, used: pl.LazyFrame, depth: int, hold: Hold
+) -> pl.LazyFrame:
+    """Composites of the billed periods with their discounts and limits."""
+    found = rating.discount(hold(rating.composites(quantified, frames)), billed, frames, used, depth)
+    return hold(rating.adjust(hold(_together(found)), rating.composite_limits(quantified, frames), frames))
+
+
+def placed_charges(given: Terms, hold: Hold) -> Placed:
+    """Every charge that no final invoice has, on its invoice: of subscriptions and schedules, up to the horizon."""
+    frames = given.frames
+    spans = hold(charge_spans(given))
+    periods = hold(charges.subscription_periods(frames, spans))
+    prices = hold(rating.subscription_prices(periods, frames.charge_rates, frames))
+    found = pl.concat(
+        [
+            charges.subscription_lines(periods, prices, frames),
+            charges.unrated_subscriptions(periods, prices, frames),
+            charges.scheduled_lines(frames, spans),
+        ]
+    )
+    usage = usage_invoices(given.periods.filter("is_open"), frames.customers, given.catalog.settings.grace_period)
+    placed = place(hold(not_billed(found, given.billed)), hold(usage), given.taken, frames.contracts, frames.customers)
+    return Placed(hold(placed.charges), hold(placed.scheduled))
+
+
+def charge_spans(given: Terms) -> pl.LazyFrame:
+    """Grain contract: `since` the book's start, and `horizon`: now, or the end of its last period that has begun."""
+    now = pl.lit(given.now, dtype=TIMESTAMP)
+    ends = given.periods.filter("is_open").group_by("contract_id").agg(last=pl.col("period_end").max())
+    return (
+        given.frames.contracts.select("contract_id")
+        .join(ends, on="contract_id", how="left")
+        .select(
+            "contract_id",
+            since=pl.lit(given.catalog.settings.starting_at, dtype=TIMESTAMP),
+            horizon=pl.max_horizontal(now, "last"),
+        )
+    )
+
+
+def not_billed(found: pl.LazyFrame, billed: pl.LazyFrame) -> pl.LazyFrame:
+    """Charges of which fewer are final than their number says."""
+    return (
+        found.join(billed, on=CHARGE_KEY, how="left", nulls_equal=True)
+        .filter(pl.col("billed").is_null() | (pl.col("charge_number") >= pl.col("billed")))
+        .drop("billed")
+    )
+
+
+def open_scheduled(given: Terms, hold: Hold) -> pl.LazyFrame:
+    """Grain invoice: close_month and issued_at of the SCHEDULED invoices that are not final, of every month."""
+    if not Features.of(given.catalog).charges:
+        return pl.LazyFrame(schema={"close_month": pl.String(), "issued_at": TIMESTAMP})
+    return placed_charges(given, hold).scheduled.select("close_month", "issued_at")
