@@ -25,6 +25,8 @@ billing ui --port 3333
 """
 
 MODULE = "billing_assets.definitions"
+SUPERSEDED = "ignore:Function `dev_command` is superseded"
+"""Dagster's advice to use `dg dev`, which is in a package that we do not need."""
 
 
 @command("ui", examples=EXAMPLES)
@@ -43,7 +45,7 @@ def ui(
     environment = {**settings.environment(), "DAGSTER_HOME": str(home), "PYTHONPATH": _import_path()}
     arguments = ["dev", *_target(Path.cwd()), "--host", host, "--port", str(port)]
     tell(f"Dagster UI: http://{host}:{port}   (runs in {home}; Ctrl-C stops it)")
-    process = subprocess.Popen([sys.executable, "-m", "dagster", *arguments], env=environment)
+    process = subprocess.Popen([sys.executable, "-W", SUPERSEDED, "-m", "dagster", *arguments], env=environment)
     return _wait(process)
 
 
