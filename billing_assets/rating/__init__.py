@@ -9,6 +9,7 @@ cut_at_lanes(lines, lane_bands(...))      cut where a commit-side price changes;
 discount(lines, ...)                      percentages and fixed amounts, also of subscriptions and composites
 adjust(lines, limits(...), frames)        maximum and minimum
 composite_quantities(lines, ...)          the spend of composites; composites, discount, adjust make its lines
+conversion_lines(lines, ...)              what balances in a custom pricing unit leave, in money of the card
 minimum_spend(lines, periods, frames)     shortfalls of contracts
 unrated(quantified)                       what has no price, and holds its invoice
 """
@@ -18,6 +19,7 @@ from __future__ import annotations
 from billing_assets.rating.access import access_cuts
 from billing_assets.rating.adjustments import adjust
 from billing_assets.rating.composites import composite_limits, composite_quantities, composites
+from billing_assets.rating.conversions import conversion_lines
 from billing_assets.rating.discounts import Discounted, discount, discount_cuts, nothing_used
 from billing_assets.rating.lane_prices import cut_at_lanes, lane_bands, lane_prices
 from billing_assets.rating.lanes import lane_cuts, lanes
@@ -39,6 +41,7 @@ __all__ = [
     "composite_limits",
     "composite_quantities",
     "composites",
+    "conversion_lines",
     "cut_at_lanes",
     "discount",
     "discount_cuts",

@@ -9,7 +9,7 @@ import polars as pl
 
 from billing_assets.line_order import order_of_lines
 from billing_assets.money import ONE, decimal, or_zero, proportion, zero
-from billing_assets.rating.grain import FAMILY
+from billing_assets.rating.grain import LIMITED
 from billing_assets.rating.lines import as_rated_lines, in_last_hour
 from billing_assets.rating.order import ORDER_OF_CHARGES
 from billing_assets.rating.versions import at_the_end
@@ -45,14 +45,14 @@ ADJUSTMENTS: Mapping[str, Callable[[], pl.Expr]] = {
 
 
 def adjust(lines: pl.LazyFrame, limits: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
-    """`lines` and the adjustment lines of their families; RATED_LINE.
+    """`lines` and the adjustment lines of their families; RATED_LINE, and null in what more columns `lines` has.
 
     `limits` as `limits.limits` returns it. The chain runs in the order of ORDER_OF_CHARGES on the family's running
     charge: usage lines with their fees and discounts, then the maximum, then the minimum on what is left. A maximum
     that binds is shared out into `net` of the lines that it caps.
     """
     lines, limits = lines.with_row_index("line").cache(), limits.cache()
-    charged = limits.join(family_charges(lines, limits), on=FAMILY, how="left").with_columns(
+    charged = limits.join(family_charges(lines, limits), on=LIMITED, how="left").with_columns(
         charge=or_zero("charge"), has_usage=pl.col("has_usage").fill_null(False)
     )
     steps = [step.name for step in ORDER_OF_CHARGES if step.name in ADJUSTMENTS]
@@ -65,16 +65,17 @@ def adjust(lines: pl.LazyFrame, limits: pl.LazyFrame, frames: CatalogFrames) -> 
         [
             capped(lines, cap_shares(lines, charged)),
             *(adjustment_lines(charged, step, frames.product_versions) for step in steps),
-        ]
+        ],
+        how="diagonal",
     )
 
 
 def family_charges(lines: pl.LazyFrame, limits: pl.LazyFrame) -> pl.LazyFrame:
-    """Grain family with a limit: charge at list prices after discounts, and whether it has a usage line."""
+    """Grain LIMITED with a limit: charge at list prices after discounts, and whether it has a usage line."""
     return (
         lines.filter(pl.col("line_type").is_in(FAMILY_CHARGE))
-        .join(limits.select(FAMILY), on=FAMILY, how="semi")
-        .group_by(FAMILY)
+        .join(limits.select(LIMITED), on=LIMITED, how="semi")
+        .group_by(LIMITED)
         .agg(charge=pl.col("amount").sum(), has_usage=pl.col("line_type").is_in(CHARGED_TYPES).any())
     )
 
@@ -85,14 +86,14 @@ def cap_shares(lines: pl.LazyFrame, charged: pl.LazyFrame) -> pl.LazyFrame:
     Pro rata to the discounted amount by cumulative rounding in the order of lines, so that the last takes the rest
     (docs/semantics.md, Net amounts).
     """
-    binding = charged.filter(pl.col("maximum_adjustment").is_not_null()).select(*FAMILY, cap="maximum_adjustment")
-    to_date = proportion(pl.col("net").cum_sum().over(FAMILY), pl.col("net").sum().over(FAMILY), -pl.col("cap"))
+    binding = charged.filter(pl.col("maximum_adjustment").is_not_null()).select(*LIMITED, cap="maximum_adjustment")
+    to_date = proportion(pl.col("net").cum_sum().over(LIMITED), pl.col("net").sum().over(LIMITED), -pl.col("cap"))
     return (
         lines.filter(pl.col("line_type").is_in(CHARGED_TYPES), pl.col("net") > zero())
-        .join(binding, on=FAMILY)
+        .join(binding, on=LIMITED)
         .sort(order_of_lines(), nulls_last=False)
         .with_columns(to_date=to_date)
-        .select("line", cap_share=pl.col("to_date") - pl.col("to_date").shift(1, fill_value=zero()).over(FAMILY))
+        .select("line", cap_share=pl.col("to_date") - pl.col("to_date").shift(1, fill_value=zero()).over(LIMITED))
     )
 
 
@@ -125,7 +126,6 @@ def adjustment_lines(charged: pl.LazyFrame, step: str, versions: pl.LazyFrame) -
             starting_at="period_start",
             ending_before="period_end",
             price_lane=pl.lit("LIST"),
-            amount_unit="currency",
             net=amount if step == "minimum" else zero(),
             caps_lanes=pl.lit(value=False),
             **in_last_hour(),

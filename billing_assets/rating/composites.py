@@ -42,6 +42,7 @@ def composite_quantities(lines: pl.LazyFrame, periods: pl.LazyFrame, frames: Cat
         .join(terms, on="product_id")
         .with_columns(
             segment_end="period_end",
+            pricing_unit=pl.lit(None, dtype=pl.String),
             quantity=base,
             running_start=zero(),
             running_end=base,
@@ -142,5 +143,5 @@ def composite_limits(quantified: pl.LazyFrame, frames: CatalogFrames) -> pl.Lazy
         quantified.join(stated, on="price_id")
         .with_columns(minimum=pl.when("owes_minimum").then("minimum"))
         .filter(pl.col("minimum").is_not_null() | pl.col("maximum").is_not_null())
-        .select(*FAMILY, *carried, "minimum", "maximum", due_without_usage=pl.lit(value=True))
+        .select(*FAMILY, *carried, "minimum", "maximum", amount_unit="currency", due_without_usage=pl.lit(value=True))
     )

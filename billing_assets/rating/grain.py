@@ -14,6 +14,9 @@ GROUP = (
 FAMILY = GROUP[:-1]
 """All presentation groups of one priced combination: a rate's minimum and maximum hold per family."""
 
+LIMITED = (*FAMILY, "amount_unit")
+"""A family's charge in one unit: the currency, or a custom pricing unit."""
+
 SITUATION = (
     "rate_card_id",
     "product_id",

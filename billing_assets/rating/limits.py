@@ -9,7 +9,7 @@ import polars as pl
 from billing_assets.columns import NO_GROUP
 from billing_assets.money import or_zero
 from billing_assets.periods import hours_between
-from billing_assets.rating.grain import FAMILY
+from billing_assets.rating.grain import FAMILY, LIMITED
 from billing_assets.rating.segments import spans
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def limits(groups: pl.LazyFrame, periods: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
-    """Grain family that states a limit: minimum (null: none), maximum (null: no cap), due_without_usage.
+    """Grain LIMITED that states a limit: minimum (null: none), maximum (null: no cap), due_without_usage.
 
     `groups` and `periods` as for `segments`. Both limits are weighted by the rated, entitled hours in which they
     are stated, over the hours of the full period, summed exactly and divided once. A segment without a minimum counts
@@ -34,7 +34,8 @@ def limits(groups: pl.LazyFrame, periods: pl.LazyFrame, frames: CatalogFrames) -
         .pipe(spans, periods, frames)
         .filter(pl.col("segment_status") == "rated")
         .join(frames.prices.select("price_id", "minimum", "maximum"), on="price_id")
-        .group_by(FAMILY)
+        .with_columns(amount_unit=pl.coalesce("pricing_unit", "currency"))
+        .group_by(LIMITED)
         .agg(
             pl.col(carried).first(),
             minimum=pl.when(stated).then((or_zero("minimum") * hours).sum() / full),

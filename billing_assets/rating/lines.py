@@ -125,7 +125,7 @@ def describe(priced: pl.LazyFrame, versions: pl.LazyFrame) -> pl.LazyFrame:
             ending_before="segment_end",
             price_lane=pl.lit("LIST"),
             event_count=pl.when(~pl.col("is_fee")).then("event_count"),
-            amount_unit="currency",
+            amount_unit=pl.coalesce("pricing_unit", "currency"),
             incurred_from="segment_start",
             incurred_to="segment_end",
             caps_lanes=pl.lit(value=False),

@@ -58,7 +58,8 @@ def spans(
     `groups` has the columns of GROUP, one row each; `periods` one row per (contract, billing period) with PERIOD.
     Adds PERIOD, segment_start, segment_end, segment_status ("rated", "unrated", "not_entitled", "superseded"),
     product_version (null where superseded: the product has other keys then), and for rated ones rate_id (null where the
-    card has none), override_id and override_type of the winner (null: none), price_id of the base price. Neighbours
+    card has none), override_id and override_type of the winner (null: none), price_id of the base price, pricing_unit
+    of its amounts (the rate's; null: the currency). Neighbours
     with another rate row, winner or version are two segments, even at the same price
     (docs/semantics.md, Rate segments). `rates`: None for those of usage.
     """
@@ -88,6 +89,7 @@ def spans(
             "override_id",
             "override_type",
             "price_id",
+            "pricing_unit",
         )
     )
 

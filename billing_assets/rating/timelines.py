@@ -19,7 +19,7 @@ from billing_assets.rating.versions import version_claims
 if TYPE_CHECKING:
     from billing_assets.catalog.frames import CatalogFrames
 
-_IDS = ("rate_id", "override_id", "override_type", "price_id")
+_IDS = ("rate_id", "override_id", "override_type", "price_id", "pricing_unit")
 
 
 def situate(groups: pl.LazyFrame, targets: pl.LazyFrame) -> pl.LazyFrame:
@@ -44,7 +44,8 @@ def situate(groups: pl.LazyFrame, targets: pl.LazyFrame) -> pl.LazyFrame:
 
 def timelines(situations: pl.LazyFrame, rates: pl.LazyFrame, frames: CatalogFrames, span: pl.LazyFrame) -> pl.LazyFrame:
     """Grain (situation, span of hours): starting_at, ending_before, segment_status, rate_id, override_id,
-    override_type, price_id, product_version. Complete and without overlap over `span`, a row of `since` and `until`.
+    override_type, price_id, pricing_unit, product_version. Complete and without overlap over `span`, a row of `since`
+    and `until`.
 
     `situations` has SITUATION and its number `situation`, which stands for it from here on. segment_status: "rated",
     "unrated" (no price holds), "not_entitled", or "superseded" (the product has other keys then, and no version here);
@@ -52,7 +53,7 @@ def timelines(situations: pl.LazyFrame, rates: pl.LazyFrame, frames: CatalogFram
     """
     parts = (
         situations.pipe(_with_updates, frames.product_versions),
-        rate_claims(situations, rates),
+        rate_claims(situations, rates, "pricing_unit"),
         override_claims(situations, frames),
         version_claims(situations, frames.product_versions),
     )
@@ -155,7 +156,7 @@ def holders(spans: pl.LazyFrame, claims: pl.LazyFrame) -> pl.LazyFrame:
         .group_by("situation", "from")
         .agg(
             pl.col("to").max(),
-            pl.col("rate_id", "rate_price_id", "rate_entitled", "has_updates", "product_version").max(),
+            pl.col("rate_id", "rate_price_id", "rate_entitled", "pricing_unit", "has_updates", "product_version").max(),
             best,
             pl.col("stated").max_by("stated_position"),
         )

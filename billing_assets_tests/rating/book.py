@@ -95,6 +95,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "charge_rates": {
         "rate_id": TEXT, "rate_card_id": TEXT, "product_id": TEXT, "pricing_group_values": TEXT,
         "starting_at": TIMESTAMP, "ending_before": TIMESTAMP, "entitled": YES, "price_id": TEXT,
+        "commit_price_id": TEXT, "pricing_unit": TEXT,
     },
     "pricing_unit_conversions": {
         "rate_card_id": TEXT, "pricing_unit": TEXT, "name": TEXT, "fiat_per_unit": DECIMAL,
