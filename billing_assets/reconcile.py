@@ -11,7 +11,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from billing_assets.columns import DECIMAL
+from billing_assets.commitments.invariants import (
+    covered_outside_access,
+    line_arithmetic,
+    overdrawn_balances,
+    repeated_entries,
+    unbalanced_balances,
+    unexplained_deductions,
+    unmatched_rollovers,
+)
 from billing_assets.invoicing.drafts import SUMS, content_hash, line_contents
 from billing_assets.invoicing.lines import sums
 from billing_assets.money import zero
@@ -40,17 +48,6 @@ def invoice_sums(invoices: pl.LazyFrame, items: pl.LazyFrame) -> pl.LazyFrame:
     count_differs = pl.col("line_count") != pl.col("line_count_of_lines").fill_null(0)
     composed = pl.col("subtotal") + pl.col("credits_applied") + pl.col("rounding")
     return joined.filter(pl.any_horizontal(*differs, count_differs, composed != pl.col("total")))
-
-
-def line_arithmetic(items: pl.LazyFrame) -> pl.LazyFrame:
-    """Lines whose amount is not quantity x unit price, rounded once at the 12th place."""
-    # A column of its own: a filter with the product in it would be tried on a file's smallest quantity and price, which
-    # are of different lines, and whose product need not fit.
-    return (
-        items.with_columns(product=(pl.col("quantity") * pl.col("unit_price")).cast(DECIMAL))
-        .filter(pl.col("product") != pl.col("amount"))
-        .select("invoice_id", "line_item_id", "line_type", "quantity", "unit_price", "amount")
-    )
 
 
 def line_numbers(items: pl.LazyFrame) -> pl.LazyFrame:
@@ -212,6 +209,30 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         "listed_once", "unbilled_usage", "no unbilled usage is listed twice",
         lambda t: repeated_rows("unbilled_usage", t("unbilled_usage")),
+    ),
+    Invariant(
+        "covered_inside_access", "line_items", "a balance covers no usage outside its access segment",
+        lambda t: covered_outside_access(t("line_items"), t("balances")),
+    ),
+    Invariant(
+        "no_balance_below_zero", "ledger_entries", "no balance is overdrawn, except by a manual entry",
+        lambda t: overdrawn_balances(t("ledger_entries")),
+    ),
+    Invariant(
+        "entries_once", "ledger_entries", "every movement is in the ledger once",
+        lambda t: repeated_entries(t("ledger_entries")),
+    ),
+    Invariant(
+        "deductions_explained", "ledger_entries", "each deduction is what the lines of its invoice say",
+        lambda t: unexplained_deductions(t("line_items"), t("ledger_entries")),
+    ),
+    Invariant(
+        "rollovers_meet", "ledger_entries", "what rolls out of a contract rolls into the next",
+        lambda t: unmatched_rollovers(t("ledger_entries")),
+    ),
+    Invariant(
+        "balances_conserved", "balances", "granted = drawn + expired + rolled over + remaining, per segment",
+        lambda t: unbalanced_balances(t("balances")),
     ),
     Invariant(
         "drafts_are_open", "draft_invoices", "no draft of a period that is finalized",

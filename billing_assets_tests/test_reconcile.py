@@ -25,8 +25,9 @@ def test_lines_are_multiplied_row_by_row_not_by_the_extremes_of_their_file(tmp_p
     names = ("quantity", "unit_price", "amount")
     lines = pl.DataFrame(rows, schema=dict.fromkeys(names, DECIMAL)).with_row_index("line_item_id")
     about = lines.with_columns(
-        pl.col("line_item_id").cast(pl.String), invoice_id=pl.lit("i"), line_type=pl.lit("usage")
-    )
+        pl.col("line_item_id").cast(pl.String), invoice_id=pl.lit("i"), line_type=pl.lit("usage"),
+        segment_id=pl.lit(None, dtype=pl.String),
+    )  # fmt: skip
     write_deltalake(tmp_path, about)
     found = line_arithmetic(pl.scan_delta(tmp_path)).collect()
     assert found["line_item_id"].to_list() == ["2"]

@@ -1,0 +1,102 @@
+"""What must hold of the ledger and of covered lines; each function returns the rows that break it."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from billing_assets.columns import DECIMAL
+from billing_assets.money import decimal, zero
+
+SPLIT_TYPES = ("usage", "minimum_adjustment", "subscription", "composite", "late_usage")
+_TICK = decimal("0.000000000001")
+
+
+def overdrawn_balances(ledger: pl.LazyFrame) -> pl.LazyFrame:
+    """Segments whose rows add up to less than 0, unless somebody took something away by hand."""
+    by_hand = pl.col("entry_type") == "MANUAL"
+    return (
+        ledger.group_by("segment_id")
+        .agg(pl.col("balance_id").first(), remaining=pl.col("amount").sum(), by_hand=by_hand.any())
+        .filter(pl.col("remaining") < zero(), ~pl.col("by_hand"))
+        .drop("by_hand")
+    )
+
+
+def unbalanced_balances(balances: pl.LazyFrame) -> pl.LazyFrame:
+    """Segments where granted is not drawn + expired + rolled over + remaining."""
+    parts = pl.col("drawn") + pl.col("expired") + pl.col("rolled_over") + pl.col("remaining")
+    return balances.filter(pl.col("granted") != parts).select(
+        "segment_id", "granted", "drawn", "expired", "rolled_over", "remaining"
+    )
+
+
+def unmatched_rollovers(ledger: pl.LazyFrame) -> pl.LazyFrame:
+    """(batch, customer, unit) in which not all that rolled out of a contract rolled into another."""
+    rolled = ledger.filter(pl.col("entry_type").is_in(["ROLLOVER_OUT", "ROLLOVER_IN"]))
+    keys = ["batch_no", "customer_id", "unit"]
+    return rolled.group_by(keys).agg(difference=pl.col("amount").sum()).filter(pl.col("difference") != zero())
+
+
+def repeated_entries(ledger: pl.LazyFrame) -> pl.LazyFrame:
+    """Movements that are in the ledger more than once."""
+    return ledger.group_by("entry_id").agg(entries=pl.len()).filter(pl.col("entries") > 1)
+
+
+def unexplained_deductions(items: pl.LazyFrame, ledger: pl.LazyFrame) -> pl.LazyFrame:
+    """(invoice, segment) where the ledger took another amount than the invoice's lines say.
+
+    Of money, the application lines; of units, the quantities of the parts that the segment covers.
+    """
+    keys = ["invoice_id", "segment_id"]
+    of_segments = items.filter(pl.col("segment_id").is_not_null(), pl.col("line_type") != "trueup")
+    applied = pl.col("line_type") == "applied_commit_or_credit"
+    told = of_segments.group_by(keys).agg(
+        applied=-pl.col("amount").filter(applied).sum(), units=pl.col("quantity").filter(~applied).sum()
+    )
+    deducted = ledger.filter(pl.col("entry_type") == "DEDUCTION")
+    taken = deducted.group_by(keys).agg(pl.col("unit").first(), deducted=-pl.col("amount").sum())
+    by_units = pl.col("unit").str.starts_with("quantity:").fill_null(value=False)
+    shown = pl.when(by_units).then("units").otherwise("applied").fill_null(zero())
+    return (
+        told.join(taken, on=keys, how="full", coalesce=True)
+        .with_columns(shown=shown, deducted=pl.col("deducted").fill_null(zero()))
+        .filter(pl.col("shown") != pl.col("deducted"))
+        .select(*keys, "unit", "shown", "deducted")
+    )
+
+
+def covered_outside_access(items: pl.LazyFrame, balances: pl.LazyFrame) -> pl.LazyFrame:
+    """Usage lines that a balance covers outside the dates of its segment."""
+    terms = balances.select("segment_id", "access_starting_at", "access_ending_before")
+    outside = (pl.col("starting_at") < pl.col("access_starting_at")) | (
+        pl.col("ending_before") > pl.col("access_ending_before")
+    )
+    return (
+        items.filter(pl.col("line_type") == "usage")
+        .join(terms, on="segment_id")
+        .filter(outside)
+        .select("invoice_id", "line_item_id", "segment_id", "starting_at", "ending_before")
+    )
+
+
+def line_arithmetic(items: pl.LazyFrame) -> pl.LazyFrame:
+    """Lines whose amount is not quantity x unit price, rounded once at the 12th place.
+
+    Parts of a line that balances cover, and what is left of it, add up exactly instead; each draw may put quantity x
+    price off by 1e-12 of the price (case 10).
+    """
+    # Columns of their own: a filter with the product in it would be tried on a file's smallest quantity and price,
+    # which are of different lines, and whose product need not fit.
+    drawn = items.filter(pl.col("segment_id").is_not_null()).group_by("invoice_id")
+    draws = drawn.agg(draws=pl.col("segment_id").n_unique())
+    allowed = pl.col("draws").fill_null(0).cast(DECIMAL) * _TICK * (pl.col("unit_price").abs() + decimal(1))
+    return (
+        items.join(draws, on="invoice_id", how="left")
+        .with_columns(product=(pl.col("quantity") * pl.col("unit_price")).cast(DECIMAL))
+        .with_columns(
+            difference=(pl.col("product") - pl.col("amount")).abs(),
+            allowed=pl.when(pl.col("line_type").is_in(SPLIT_TYPES)).then(allowed).otherwise(zero()),
+        )
+        .filter(pl.col("difference") > pl.col("allowed"))
+        .select("invoice_id", "line_item_id", "line_type", "quantity", "unit_price", "amount")
+    )
