@@ -20,12 +20,13 @@ from billing_assets.catalog.balance_columns import (
 )
 from billing_assets.catalog.balance_reach import Reaches, quantity_product
 from billing_assets.catalog.book import Catalog
-from billing_assets.catalog.charge_frames import MONTHS, amounts, currency_of, shown_name
+from billing_assets.catalog.charge_frames import amounts, currency_of, shown_name
 from billing_assets.catalog.charges import PrepaidBalanceThreshold, SpendThreshold, ThresholdCommit
 from billing_assets.catalog.commits import PostpaidCommit, PrepaidCommit, RecurringCredit
 from billing_assets.catalog.contracts import Contract
 from billing_assets.catalog.names import Names
 from billing_assets.catalog.pools import applicable_contracts, pools, sharing
+from billing_assets.catalog.rates import FREQUENCY_MONTHS
 from billing_assets.catalog.schedules import AmountItem
 from billing_assets.catalog.subscriptions import SeatSubscription
 from billing_assets.catalog.tables import table
@@ -166,7 +167,7 @@ class _Resolving:
             found, seats = each.balance, each.balance.subscription_config
             start = found.starting_at
             every, paid = found.recurrence_frequency, getattr(found, "invoice_amount", None)
-            months, weeks = (MONTHS[every], int(every == "WEEKLY")) if every else (None, None)
+            months, weeks = (FREQUENCY_MONTHS[every], int(every == "WEEKLY")) if every else (None, None)
             yield (
                 *self.terms(each, start),
                 *(found.id, found.access_amount.unit_price, found.access_amount.quantity),

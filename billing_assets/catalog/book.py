@@ -94,7 +94,12 @@ def rate_key(rate: Rate) -> tuple[str, str, str, str]:
 
 def group_text(values: Mapping[str, str | None]) -> str:
     """Canonical JSON of group values: keys sorted, compact, values text or null."""
-    return msgspec.json.encode(values, order="sorted").decode()
+    return compact_json(values)
+
+
+def compact_json(value: Any) -> str:
+    """Canonical JSON text: keys sorted, compact, UTF-8 not escaped."""
+    return msgspec.json.encode(value, order="sorted").decode()
 
 
 def assemble(settings: Settings, terms: Mapping[str, Sequence[Any]], warnings: Sequence[Problem] = ()) -> Catalog:

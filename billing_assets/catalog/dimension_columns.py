@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from billing_assets.catalog.frames import PRODUCTS
+from billing_assets.catalog.product_frames import PRODUCTS
 from billing_assets.catalog.tables import FLAG, TEXT, WHOLE, Schema
 from billing_assets.columns import DECIMAL, TIMESTAMP
 

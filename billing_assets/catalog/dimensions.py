@@ -10,17 +10,18 @@ from typing import Any
 
 import polars as pl
 
-from billing_assets.catalog.book import Catalog, group_text
+from billing_assets.catalog.book import Catalog, compact_json, group_text
 from billing_assets.catalog.commits import Credit, PostpaidCommit, PrepaidCommit, RecurringCredit
 from billing_assets.catalog.contracts import Contract
 from billing_assets.catalog.customers import Customer
 from billing_assets.catalog.dimension_columns import DIMENSIONS
-from billing_assets.catalog.frames import compact_json, customer_references, names_of, product_row
+from billing_assets.catalog.frames import customer_references
 from billing_assets.catalog.metrics import BillableMetric, CountMetric, SqlMetric
-from billing_assets.catalog.names import Names
+from billing_assets.catalog.names import Names, names_of
 from billing_assets.catalog.overrides import EntitlementOverride, MultiplierOverride, OverwriteOverride
 from billing_assets.catalog.price_frames import override_id, rate_id, with_ends
 from billing_assets.catalog.prices import Price
+from billing_assets.catalog.product_frames import product_row
 from billing_assets.catalog.rates import Rate
 from billing_assets.catalog.rules.balances import BALANCES, amount_of
 from billing_assets.catalog.subscriptions import QuantitySubscription

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
+from billing_assets.catalog.book import Catalog
 from billing_assets.catalog.contracts import Contract
 from billing_assets.catalog.customers import Customer
 from billing_assets.catalog.metrics import BillableMetric
@@ -70,6 +71,15 @@ class Names:
         ids = dict.fromkeys(self.rates_of[card.id]) if card else {}
         found = (self.products.get(name) for name in ids | dict.fromkeys(overwritten(contract)))
         return [product for product in found if isinstance(product, UsageProduct)]
+
+
+def names_of(catalog: Catalog) -> Names:
+    """The names of a valid catalog."""
+    collections = ("billable_metrics", "products", "pricing_units", "rate_cards", "customers", "contracts")
+    return Names(
+        settings=catalog.settings,
+        **{name: {term.id: term for term in getattr(catalog, name)} for name in collections},
+    )
 
 
 def in_force(alias: Alias, at: datetime) -> bool:

@@ -11,7 +11,6 @@ from typing import Any, assert_never
 import polars as pl
 
 from billing_assets.catalog.book import Catalog, group_text
-from billing_assets.catalog.charge_frames import MONTHS
 from billing_assets.catalog.overrides import OverrideTier, OverwriteOverride
 from billing_assets.catalog.prices import (
     CustomPrice,
@@ -25,7 +24,7 @@ from billing_assets.catalog.prices import (
     VolumePrice,
 )
 from billing_assets.catalog.products import UsageProduct
-from billing_assets.catalog.rates import Rate, RateCard
+from billing_assets.catalog.rates import FREQUENCY_MONTHS, Rate, RateCard
 from billing_assets.catalog.tables import FLAG, TEXT, WHOLE, Schema, table
 from billing_assets.columns import DECIMAL, TIMESTAMP
 
@@ -109,7 +108,7 @@ def charge_rate_rows(catalog: Catalog) -> Iterator[tuple[Any, ...]]:
         for rate, end in with_ends(card):
             if rate.product_id not in usage:
                 every = rate.billing_frequency
-                frequency = (MONTHS[every], int(every == "WEEKLY")) if every else (None, None)
+                frequency = (FREQUENCY_MONTHS[every], int(every == "WEEKLY")) if every else (None, None)
                 yield *_rate_row(card, rate, end), *frequency
 
 

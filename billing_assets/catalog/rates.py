@@ -20,6 +20,8 @@ from billing_assets.catalog.terms import Dated, Term
 from billing_assets.catalog.values import Flag, GroupValues, Id, Instant, Positive, Text
 
 Frequency = Literal["WEEKLY", "MONTHLY", "QUARTERLY", "SEMI_ANNUAL", "ANNUAL"]
+FREQUENCY_MONTHS = {"WEEKLY": 0, "MONTHLY": 1, "QUARTERLY": 3, "SEMI_ANNUAL": 6, "ANNUAL": 12}
+"""Months of a period of each frequency; a week is none."""
 
 
 class _Rate(Dated):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from billing_assets.catalog.frames import FREQUENCY_MONTHS
+from billing_assets.catalog.rates import FREQUENCY_MONTHS
 from billing_assets.columns import NO_GROUP
 from billing_assets.money import decimal
 from billing_assets.rating.overrides import multiplier_ranges, standings
