@@ -22,12 +22,12 @@ from billing_assets.catalog.balance_reach import Reaches, quantity_product
 from billing_assets.catalog.book import Catalog
 from billing_assets.catalog.charge_frames import amounts, currency_of, shown_name
 from billing_assets.catalog.charges import PrepaidBalanceThreshold, SpendThreshold, ThresholdCommit
-from billing_assets.catalog.commits import PostpaidCommit, PrepaidCommit, RecurringCredit
+from billing_assets.catalog.commits import PostpaidCommit, PrepaidCommit, RecurringCommit, RecurringCredit
 from billing_assets.catalog.contracts import Contract
 from billing_assets.catalog.names import Names
-from billing_assets.catalog.pools import applicable_contracts, pools, sharing
+from billing_assets.catalog.pools import applicable_contracts, sharing
 from billing_assets.catalog.rates import FREQUENCY_MONTHS
-from billing_assets.catalog.schedules import AmountItem
+from billing_assets.catalog.schedules import AmountItem, UnitAmount
 from billing_assets.catalog.subscriptions import SeatSubscription
 from billing_assets.catalog.tables import table
 
@@ -50,26 +50,36 @@ class Placed:
 
     @property
     def kind(self) -> str:
-        """PREPAID, POSTPAID or CREDIT. What recurs at a price, and what is a commit, is prepaid."""
-        if isinstance(self.balance, PostpaidCommit):
-            return "POSTPAID"
-        is_commit = isinstance(self.balance, PrepaidCommit) or hasattr(self.balance, "invoice_amount")
-        return "PREPAID" if is_commit else "CREDIT"
+        """PREPAID, POSTPAID or CREDIT. A commit that recurs is prepaid, whatever it costs."""
+        match self.balance:
+            case PostpaidCommit():
+                return "POSTPAID"
+            case PrepaidCommit() | RecurringCommit():
+                return "PREPAID"
+            case _:
+                return "CREDIT"
 
     @property
     def cost(self) -> Decimal:
         """What is paid for it: the sum of its invoice schedule, or of one recurrence."""
-        if self.is_recurring:
-            paid = getattr(self.balance, "invoice_amount", None)
-            return paid.unit_price * paid.quantity if paid else Decimal(0)
-        return sum((amounts(item)[0] for item in getattr(self.balance, "invoice_schedule", ())), Decimal(0))
+        match self.balance:
+            case PrepaidCommit() | PostpaidCommit():
+                return sum((amounts(item)[0] for item in self.balance.invoice_schedule), Decimal(0))
+            case RecurringCommit(invoice_amount=UnitAmount() as paid):
+                return paid.unit_price * paid.quantity
+            case _:
+                return Decimal(0)
+
+    @property
+    def rollover_fraction(self) -> Decimal | None:
+        return None if isinstance(self.balance, PostpaidCommit) else self.balance.rollover_fraction
 
 
-def balance_frames(catalog: Catalog, names: Names) -> Mapping[str, pl.LazyFrame]:
+def balance_frames(catalog: Catalog, names: Names, pool_of: Mapping[str, str]) -> Mapping[str, pl.LazyFrame]:
     """The frames by the name of their field of CatalogFrames; their grains are said there."""
     placed = list(_placed(catalog))
     fixed = [each for each in placed if not each.is_recurring]
-    resolving = _Resolving(names, pools(catalog), Reaches(names))
+    resolving = _Resolving(names, pool_of, Reaches(names))
     segments = list(resolving.segments(fixed))
     recurring = list(resolving.recurring([each for each in placed if each.is_recurring]))
     thresholds = list(_thresholds(catalog, len(placed)))
@@ -149,7 +159,7 @@ def _bought(commit_id: str, terms: ThresholdCommit, paid: Decimal, contract: Con
 @dataclass(frozen=True, slots=True)
 class _Resolving:
     names: Names
-    pools: Mapping[str, str]
+    pool_of: Mapping[str, str]
     reaches: Reaches
 
     def segments(self, placed: Sequence[Placed]) -> Iterator[tuple[Any, ...]]:
@@ -166,7 +176,8 @@ class _Resolving:
         for each in placed:
             found, seats = each.balance, each.balance.subscription_config
             start = found.starting_at
-            every, paid = found.recurrence_frequency, getattr(found, "invoice_amount", None)
+            every = found.recurrence_frequency
+            paid = found.invoice_amount if isinstance(found, RecurringCommit) else None
             months, weeks = (FREQUENCY_MONTHS[every], int(every == "WEEKLY")) if every else (None, None)
             yield (
                 *self.terms(each, start),
@@ -193,9 +204,9 @@ class _Resolving:
         return (
             *(balance.id, each.kind, balance.access_type, "COMMIT" if balance.rate_type == "COMMIT_RATE" else "LIST"),
             f"quantity:{quantity_product(balance)}" if by_quantity else unit,
-            *(self.pools[each.invoiced.id], each.customer_id, each.contract.id if each.contract else None),
+            *(self.pool_of[each.invoiced.id], each.customer_id, each.contract.id if each.contract else None),
             *(each.invoiced.id, balance.product_id, shown_name(balance.name, balance.product_id, self.names)),
-            *(balance.priority, each.cost, getattr(balance, "rollover_fraction", None), False),
+            *(balance.priority, each.cost, each.rollover_fraction, False),
             *(reach.selector, reach.product_count, reach.value_specifier_count, len(each.drawing), each.position),
             *(_seat_key(each), None),
         )
@@ -203,7 +214,7 @@ class _Resolving:
 
 def _seat_key(each: Placed) -> str | None:
     """The property that names the seat, of a recurrence that grants to every seat by itself."""
-    config = getattr(each.balance, "subscription_config", None)
+    config = each.balance.subscription_config if each.is_recurring else None
     if config is None or config.allocation != "INDIVIDUAL" or each.contract is None:
         return None
     found = next(one for one in each.contract.subscriptions if one.id == config.subscription_id)

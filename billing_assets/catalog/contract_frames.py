@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,6 @@ from billing_assets.catalog.book import Catalog, compact_json
 from billing_assets.catalog.contracts import ChildHierarchy, Contract
 from billing_assets.catalog.currencies import MINOR_DIGITS
 from billing_assets.catalog.names import Names, overwritten
-from billing_assets.catalog.pools import pools
 from billing_assets.catalog.products import FixedProduct
 from billing_assets.catalog.rates import FREQUENCY_MONTHS
 from billing_assets.catalog.tables import FLAG, TEXT, TEXTS, WHOLE, Schema, table
@@ -57,9 +56,8 @@ _CARD_PRODUCTS: Schema = {"rate_card_id": TEXT, "product_id": TEXT}
 _NAMED_PRODUCTS: Schema = {"contract_id": TEXT, "product_id": TEXT}
 
 
-def contract_rows(catalog: Catalog, names: Names) -> Iterator[tuple[Any, ...]]:
+def contract_rows(catalog: Catalog, names: Names, pool_of: Mapping[str, str]) -> Iterator[tuple[Any, ...]]:
     """Rows of CONTRACTS."""
-    pool_of = pools(catalog)
     for position, contract in enumerate(catalog.contracts):
         card = names.card_of(contract)
         assert card is not None, contract.id

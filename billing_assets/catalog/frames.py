@@ -40,6 +40,7 @@ from billing_assets.catalog.contract_frames import (
 from billing_assets.catalog.customers import Customer
 from billing_assets.catalog.names import names_of
 from billing_assets.catalog.override_frames import OVERRIDE_COMMITS, override_commits, override_frames
+from billing_assets.catalog.pools import pools
 from billing_assets.catalog.price_frames import (
     CHARGE_RATES,
     RATES,
@@ -143,14 +144,15 @@ def resolve(catalog: Catalog) -> CatalogFrames:
         {"product_id": [product.id for product in catalog.products if isinstance(product, UsageProduct)]},
         schema={"product_id": TEXT},
     )
-    balances, charges = balance_frames(catalog, names), charge_frames(catalog, names)
+    pool_of = pools(catalog)
+    balances, charges = balance_frames(catalog, names, pool_of), charge_frames(catalog, names)
     subscribed = subscription_frames(catalog, names)
     return CatalogFrames(
         customers=table(CUSTOMERS, map(_customer, range(len(catalog.customers)), catalog.customers)),
         customer_aliases=table(CUSTOMER_ALIASES, customer_references(catalog)),
         products=table(PRODUCTS, map(product_row, catalog.products)),
         product_versions=table(PRODUCT_VERSIONS, product_version_rows(catalog.products)),
-        contracts=table(CONTRACTS, contract_rows(catalog, names)),
+        contracts=table(CONTRACTS, contract_rows(catalog, names, pool_of)),
         contract_products=priced.join(usage, on="product_id", how="semi", maintain_order="left"),
         usage_filters=table(USAGE_FILTERS, filter_rows(catalog)),
         rates=table(RATES, rate_rows(catalog)),

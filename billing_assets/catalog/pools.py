@@ -42,16 +42,18 @@ def _reaching_one_balance(catalog: Catalog) -> Iterator[Iterable[str]]:
 
 def _renewed(contracts: Iterable[Contract]) -> Iterator[Iterable[str]]:
     """A renewal reaches what is left of the old contract's balances, so it draws after that contract's last invoice."""
-    rolling = {
-        contract.id
-        for contract in contracts
-        for balance in (*contract.commits, *contract.credits, *contract.recurring_commits, *contract.recurring_credits)
-        if getattr(balance, "rollover_fraction", None)
-    }
-    for contract in contracts:
+    by_id = {contract.id: contract for contract in contracts}
+    for contract in by_id.values():
         transition = contract.transition
-        if transition and transition.type == "RENEWAL" and transition.from_contract_id in rolling:
-            yield (transition.from_contract_id, contract.id)
+        if transition is not None and transition.type == "RENEWAL":
+            before = by_id.get(transition.from_contract_id)
+            if before is not None and _rolls_over(before):
+                yield (before.id, contract.id)
+
+
+def _rolls_over(contract: Contract) -> bool:
+    balances = (*contract.commits, *contract.credits, *contract.recurring_commits, *contract.recurring_credits)
+    return any(getattr(balance, "rollover_fraction", None) for balance in balances)
 
 
 def _on_one_invoice(contracts: Iterable[Contract]) -> Iterator[Iterable[str]]:
