@@ -1,1 +1,61 @@
-"""Commits and credits: who may draw what in which order, what a draw covers, and the ledger behind it."""
+"""Commits and credits: who may draw what in which order, what a draw covers, and the ledger behind it.
+
+rollovers(access, contracts)          the balances that renewals make, beside those of the catalog (as_balances)
+openings(access, ledger), order(...)  what each balance has, and its place in its pool
+settle(lines, opened, terms, ...)     what every balance pays of every line
+covered_lines(lines, draws, ...)      the lines as an invoice shows them
+trueups(opened, draws, ...)           what postpaid commits miss
+predecessors(invoices, uses(...))     which invoices have to wait for others of their pool
+entries(settled, ..., batch)          the ledger rows of a batch, or, of a batch of all drafts, the pending ones
+balances(access, ledger, pending)     the table of what is left
+"""
+
+from __future__ import annotations
+
+from billing_assets.commitments.access import BALANCE, DRAWABLE_TYPES, DRAWING_LINE, as_balances
+from billing_assets.commitments.balances import balances
+from billing_assets.commitments.covered import covered_lines
+from billing_assets.commitments.drawdown import DRAW, Lanes, depth, drawdown
+from billing_assets.commitments.ledger import ENTRY, Batch, openings, waited_for
+from billing_assets.commitments.order import ORDER_OF_BALANCES, order
+from billing_assets.commitments.pools import crowded, in_pool_order, predecessors, uses
+from billing_assets.commitments.reach import Reach, reach
+from billing_assets.commitments.rollover import ROLLOVER, rollovers
+from billing_assets.commitments.settling import Settlement, Terms, Written, entries, settle
+from billing_assets.commitments.trueup import issued, ready, trueup_lines, trueups
+
+__all__ = [
+    "BALANCE",
+    "DRAW",
+    "DRAWABLE_TYPES",
+    "DRAWING_LINE",
+    "ENTRY",
+    "ORDER_OF_BALANCES",
+    "ROLLOVER",
+    "Batch",
+    "Lanes",
+    "Reach",
+    "Settlement",
+    "Terms",
+    "Written",
+    "as_balances",
+    "balances",
+    "covered_lines",
+    "crowded",
+    "depth",
+    "drawdown",
+    "entries",
+    "in_pool_order",
+    "issued",
+    "openings",
+    "order",
+    "predecessors",
+    "reach",
+    "ready",
+    "rollovers",
+    "settle",
+    "trueup_lines",
+    "trueups",
+    "uses",
+    "waited_for",
+]

@@ -32,14 +32,23 @@ def crowded(invoices: pl.LazyFrame) -> pl.LazyFrame:
     return invoices.filter(waited_for).select("pool").unique()
 
 
-def uses(found: Reach, lines: pl.LazyFrame) -> pl.LazyFrame:
+def uses(found: Reach, lines: pl.LazyFrame, invoices: pl.LazyFrame, rolling: pl.LazyFrame) -> pl.LazyFrame:
     """Grain (invoice_id, balance): what each invoice could draw on by its lines, whatever the balance still holds.
 
-    `found` is the reach of `lines` without those of amount 0, and of one line for each span of unrated usage.
+    `found` is the reach of `lines` without those of amount 0, and of one line for each span of unrated usage. The open
+    invoices of a contract count as users of what rolls over from it (`rolling`, ROLLOVER), since they decide how much
+    that is.
     """
-    of_invoices = found.lines.join(lines.select("line_key", "invoice_id"), on="line_key").select("line", "invoice_id")
-    met = meeting(found, found.lines, found.balances).select("line", "balance")
-    return met.join(of_invoices, on="line").select("invoice_id", "balance").unique()
+    of_lines = found.lines.join(lines.select("line_key", "invoice_id"), on="line_key").select("line", "invoice_id")
+    met = meeting(found, found.lines, found.balances).select("line", "balance").join(of_lines, on="line")
+    of_old = (
+        rolling.select("segment_id", contract_id="from_contract_id", last="drawn_after")
+        .join(found.balances.select("segment_id", "balance"), on="segment_id")
+        .join(invoices.select("invoice_id", "contract_id", "dated_at"), on="contract_id")
+        .filter(pl.col("dated_at") <= pl.col("last"))
+    )
+    both = [used.select("invoice_id", "balance") for used in (met, of_old)]
+    return pl.concat(both).unique()
 
 
 def predecessors(invoices: pl.LazyFrame, used: pl.LazyFrame, places: int, hold: Hold) -> pl.LazyFrame:

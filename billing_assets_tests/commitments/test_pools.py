@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,26 +12,29 @@ from hypothesis import strategies as st
 
 from billing_assets.columns import TIMESTAMP
 from billing_assets.commitments.pools import crowded, in_pool_order, predecessors, uses
-from billing_assets_tests.commitments.book import FEBRUARY, JANUARY, Book, Row, balance, collected, day, line
+from billing_assets.commitments.rollover import ROLLOVER
+from billing_assets_tests.commitments.book import FEBRUARY, JANUARY, Book, Row, balance, collected, day, frame, line
 
 INVOICE = {
     "invoice_id": pl.String(), "pool": pl.String(), "invoice_type": pl.String(), "dated_at": TIMESTAMP,
-    "period_start": TIMESTAMP, "contract_position": pl.Int64(), "is_held": pl.Boolean(), "is_due": pl.Boolean(),
+    "period_start": TIMESTAMP, "contract_position": pl.Int64(), "contract_id": pl.String(), "is_held": pl.Boolean(), "is_due": pl.Boolean(),
 }  # fmt: skip
 
 
 def invoice(name: str, dated_at: datetime = FEBRUARY, **terms: Any) -> Row:
     return {"invoice_id": name, "pool": "c", "invoice_type": "USAGE", "dated_at": dated_at, "period_start": JANUARY,
-            "contract_position": 0, "is_held": False, "is_due": True, **terms}  # fmt: skip
+            "contract_position": 0, "contract_id": "c", "is_held": False, "is_due": True, **terms}  # fmt: skip
 
 
 def placed(*rows: Row) -> pl.LazyFrame:
     return in_pool_order(pl.LazyFrame(rows, schema=INVOICE))
 
 
-def found(rows: list[Row], lines: list[Row], balances: list[Row]) -> dict[str, tuple[bool, bool]]:
+def found(
+    rows: list[Row], lines: list[Row], balances: list[Row], rolling: Sequence[Row] = ()
+) -> dict[str, tuple[bool, bool]]:
     book = Book(lines, balances)
-    used = uses(book.reach(), book.line_frame())
+    used = uses(book.reach(), book.line_frame(), placed(*rows), frame(rolling, ROLLOVER))
     waiting = predecessors(placed(*rows), used, len(rows), collected).collect()
     return {name: (held, waits) for name, held, waits in waiting.rows()}
 
@@ -76,6 +80,15 @@ def test_what_the_balance_still_holds_does_not_matter_and_a_negative_line_counts
     lines = [line(1, -5, 1, invoice_id="a"), line(2, 5, 1, invoice_id="b")]
     assert found(rows, lines, [balance("x", 0)]) == {"b": (True, False)}
     assert found(rows, lines, [balance("x", 0, selector=7)]) == {}
+
+
+def test_what_a_renewal_draws_waits_for_the_contract_that_it_rolls_over_from() -> None:
+    rows = [invoice("old", day(20), is_held=True), invoice("new", day(40), contract_id="d")]
+    rolled = balance("a/1@d", 5, contract_id="d", is_rollover=True, drawn_after=day(20))
+    lines = [line(1, 5, 1, invoice_id="new", contract_id="d", dated_at=day(40))]
+    rolling = [{**rolled, "from_contract_id": "c", "from_segment_id": "a/1"}]
+    assert found(rows, lines, [rolled], rolling) == {"new": (True, False)}
+    assert found(rows, lines, [rolled]) == {}
 
 
 def test_only_pools_with_somebody_behind_somebody_stuck_are_looked_at() -> None:
