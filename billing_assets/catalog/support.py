@@ -27,8 +27,6 @@ def _gap(collection: str, field: str, what: str, *values: str) -> Gap:
 
 
 GAPS: tuple[Gap, ...] = (
-    _gap("rate_cards", "pricing_unit_conversions", "a custom pricing unit"),
-    _gap("rate_cards", "rates[].pricing_unit", "a price in a custom pricing unit"),
     _gap("rate_cards", "rates[].commit_rate", "a commit_rate"),
     _gap("customers", "commits", "a commit"),
     _gap("customers", "credits", "a credit"),

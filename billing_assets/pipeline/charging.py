@@ -45,6 +45,7 @@ class Features:
     charges: bool
     composites: bool
     minimum_spend: bool
+    pricing_units: bool
 
     @classmethod
     def of(cls, catalog: Catalog) -> Features:
@@ -54,6 +55,7 @@ class Features:
             charges=any(contract.subscriptions or contract.scheduled_charges for contract in contracts),
             composites=any(isinstance(product, CompositeProduct) for product in catalog.products),
             minimum_spend=any(contract.minimum_spend is not None for contract in contracts),
+            pricing_units=bool(catalog.pricing_units),
         )
 
 
@@ -118,7 +120,17 @@ def charged(given: Terms, usage: pl.LazyFrame, limits: pl.LazyFrame, hold: Hold)
     if has.minimum_spend:
         shortfalls = of_periods(rating.minimum_spend(lines, billed, frames), headers)
         lines = hold(pl.concat([lines, shortfalls], how="diagonal_relaxed"))
+    if has.pricing_units:
+        lines = hold(converted(lines, frames))
     return Charged(rated, lines, headers, unpriced, unrated)
+
+
+def converted(lines: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
+    """`lines`, of which those in pricing units are in no total, and the lines that convert them to the currency."""
+    in_currency = pl.col("amount_unit") == pl.col("currency")
+    conversions = rating.conversion_lines(lines, frames.pricing_unit_conversions)
+    shown = lines.with_columns(in_total=in_currency)
+    return pl.concat([shown, conversions.with_columns(in_total=pl.lit(value=True))], how="diagonal_relaxed")
 
 
 _NO_INVOICES = pl.LazyFrame(schema={"invoice_id": pl.String()})
