@@ -17,7 +17,8 @@ from billing_assets_tests.commitments.book import FEBRUARY, JANUARY, Book, Row, 
 
 INVOICE = {
     "invoice_id": pl.String(), "pool": pl.String(), "invoice_type": pl.String(), "dated_at": TIMESTAMP,
-    "period_start": TIMESTAMP, "contract_position": pl.Int64(), "contract_id": pl.String(), "is_held": pl.Boolean(), "is_due": pl.Boolean(),
+    "period_start": TIMESTAMP, "contract_position": pl.Int64(), "contract_id": pl.String(),
+    "is_held": pl.Boolean(), "is_due": pl.Boolean(),
 }  # fmt: skip
 
 
