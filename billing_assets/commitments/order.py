@@ -7,12 +7,12 @@ import polars as pl
 from billing_assets.money import zero
 
 ORDER_OF_BALANCES: tuple[tuple[str, str], ...] = (
-    ("kind", "rollovers, then prepaid commits and credits, then postpaid commits; the kind always beats priority"),
+    ("kind", "rollovers, then prepaid commits and credits, then postpaid commits, whatever their priority"),
     ("priority", "the lower priority number"),
     ("is_paid", "what nobody pays for before what is paid"),
-    ("product_count", "the fewest applicable products; unrestricted counts as infinite"),
+    ("product_count", "the fewest applicable products (unrestricted: infinite)"),
     ("value_specifier_count", "the fewest specifiers that name group values only"),
-    ("ending_before", "the earlier end of access; an open end last"),
+    ("ending_before", "the earlier end of access (an open end last)"),
     ("starting_at", "the earlier start of access"),
     ("contract_count", "the fewest applicable contracts"),
     ("is_shared", "those of the contract before those of the customer"),

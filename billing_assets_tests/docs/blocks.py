@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from billing_assets.columns import HISTORY_COLUMNS
+from billing_assets.commitments import ORDER_OF_BALANCES
 from billing_assets.ingestion.reasons import MEANING
 from billing_assets.line_order import ORDER_OF_LINES
 from billing_assets.rating import ORDER_OF_CHARGES
@@ -26,6 +27,10 @@ def order_of_lines() -> str:
     return "By " + "; ".join(rule for _, rule in ORDER_OF_LINES if rule) + "."
 
 
+def order_of_balances() -> str:
+    return "By " + "; ".join(rule for _, rule in ORDER_OF_BALANCES if rule) + "."
+
+
 def reject_reasons() -> str:
     return as_table(("reason", "meaning"), ((f"`{reason.value}`", text) for reason, text in MEANING.items()))
 
@@ -37,6 +42,7 @@ def history_columns() -> str:
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "order of charges": order_of_charges,
     "order of lines": order_of_lines,
+    "order of balances": order_of_balances,
     "reject reasons": reject_reasons,
     "history columns": history_columns,
 }
