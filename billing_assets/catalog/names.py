@@ -16,7 +16,7 @@ from billing_assets.catalog.overrides import OverwriteOverride
 from billing_assets.catalog.products import Product, UsageProduct
 from billing_assets.catalog.rates import Alias, PricingUnit, Rate, RateCard
 from billing_assets.catalog.settings import Settings
-from billing_assets.catalog.versions import versions
+from billing_assets.catalog.versions import usage_versions, versions
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Names:
 
     @cached_property
     def tags(self) -> frozenset[str]:
-        return frozenset(tag for product in self.products.values() for tag in _tags_ever(product))
+        return frozenset(tag for product in self.products.values() for tag in tags_ever(product))
 
     @cached_property
     def rates_of(self) -> dict[str, dict[str, list[Rate]]]:
@@ -57,6 +57,34 @@ class Names:
             for rate in card.rates:
                 by_product.setdefault(rate.product_id, []).append(rate)
         return found
+
+    @cached_property
+    def contracts_of(self) -> dict[str, list[Contract]]:
+        """Contracts by customer, in the order of the catalog."""
+        found: dict[str, list[Contract]] = {}
+        for contract in self.contracts.values():
+            found.setdefault(contract.customer_id, []).append(contract)
+        return found
+
+    @cached_property
+    def followed_by(self) -> dict[str, list[str]]:
+        """Contracts that follow a contract by a transition, in the order of the catalog."""
+        found: dict[str, list[str]] = {}
+        for contract in self.contracts.values():
+            if contract.transition is not None:
+                found.setdefault(contract.transition.from_contract_id, []).append(contract.id)
+        return found
+
+    @cached_property
+    def usage_keys(self) -> frozenset[str]:
+        """Properties that are a pricing or presentation key of a USAGE product, at any time."""
+        usage = [one for product in self.products.values() for one in usage_versions(product)]
+        return frozenset(key for one in usage for key in (*one.pricing_group_key, *one.presentation_group_key))
+
+    def currency_of(self, contract: Contract) -> str | None:
+        """The currency of the contract's rate card."""
+        card = self.card_of(contract)
+        return (card.currency or (self.settings.currency if self.settings else None)) if card else None
 
     def card_of(self, contract: Contract) -> RateCard | None:
         """The contract's rate card; an alias is resolved at the contract's start, and the card is kept."""
@@ -98,5 +126,6 @@ def overwritten(contract: Contract) -> Iterable[str]:
     )
 
 
-def _tags_ever(product: Product) -> Iterable[str]:
-    return (tag for version in versions(product) for tag in version.product.tags)
+def tags_ever(product: Product) -> frozenset[str]:
+    """The tags that a product has at any time."""
+    return frozenset(tag for version in versions(product) for tag in version.product.tags)

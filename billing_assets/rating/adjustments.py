@@ -51,8 +51,9 @@ def adjust(lines: pl.LazyFrame, limits: pl.LazyFrame, frames: CatalogFrames) -> 
     charge: usage lines with their fees and discounts, then the maximum, then the minimum on what is left. A maximum
     that binds is shared out into `net` of the lines that it caps.
     """
-    lines, limits = lines.with_row_index("line").cache(), limits.cache()
-    charged = limits.join(family_charges(lines, limits), on=LIMITED, how="left").with_columns(
+    lines, families = lines.with_row_index("line").cache(), limits.with_row_index("family").cache()
+    members = family_lines(lines, families).cache()
+    charged = families.join(family_charges(members), on="family", how="left").with_columns(
         charge=or_zero("charge"), has_usage=pl.col("has_usage").fill_null(False)
     )
     steps = [step.name for step in ORDER_OF_CHARGES if step.name in ADJUSTMENTS]
@@ -63,37 +64,49 @@ def adjust(lines: pl.LazyFrame, limits: pl.LazyFrame, frames: CatalogFrames) -> 
     charged = charged.cache()
     return pl.concat(
         [
-            capped(lines, cap_shares(lines, charged)),
+            capped(lines, cap_shares(lines, members, charged)),
             *(adjustment_lines(charged, step, frames.product_versions) for step in steps),
         ],
         how="diagonal",
     )
 
 
-def family_charges(lines: pl.LazyFrame, limits: pl.LazyFrame) -> pl.LazyFrame:
-    """Grain LIMITED with a limit: charge at list prices after discounts, and whether it has a usage line."""
+def family_lines(lines: pl.LazyFrame, families: pl.LazyFrame) -> pl.LazyFrame:
+    """Lines of the charge of a family with a limit, by their number and the number of the family."""
     return (
         lines.filter(pl.col("line_type").is_in(FAMILY_CHARGE))
-        .join(limits.select(LIMITED), on=LIMITED, how="semi")
-        .group_by(LIMITED)
-        .agg(charge=pl.col("amount").sum(), has_usage=pl.col("line_type").is_in(CHARGED_TYPES).any())
+        .select("line", *LIMITED, "line_type", "amount", "net")
+        .join(families.select("family", *LIMITED), on=LIMITED)
+        .drop(LIMITED)
     )
 
 
-def cap_shares(lines: pl.LazyFrame, charged: pl.LazyFrame) -> pl.LazyFrame:
+def family_charges(members: pl.LazyFrame) -> pl.LazyFrame:
+    """Grain family: charge at list prices after discounts, and whether it has a usage line."""
+    return members.group_by("family").agg(
+        charge=pl.col("amount").sum(), has_usage=pl.col("line_type").is_in(CHARGED_TYPES).any()
+    )
+
+
+def cap_shares(lines: pl.LazyFrame, members: pl.LazyFrame, charged: pl.LazyFrame) -> pl.LazyFrame:
     """Grain line of a capped family with a positive discounted amount: `cap_share`, what the maximum takes off it.
 
     Pro rata to the discounted amount by cumulative rounding in the order of lines, so that the last takes the rest
     (docs/semantics.md, Net amounts).
     """
-    binding = charged.filter(pl.col("maximum_adjustment").is_not_null()).select(*LIMITED, cap="maximum_adjustment")
-    to_date = proportion(pl.col("net").cum_sum().over(LIMITED), pl.col("net").sum().over(LIMITED), -pl.col("cap"))
+    binding = charged.filter(pl.col("maximum_adjustment").is_not_null()).select("family", cap="maximum_adjustment")
+    capped_lines = (
+        members.filter(pl.col("line_type").is_in(CHARGED_TYPES), pl.col("net") > zero())
+        .select("line", "family")
+        .join(binding, on="family")
+    )
+    to_date = proportion(pl.col("net").cum_sum().over("family"), pl.col("net").sum().over("family"), -pl.col("cap"))
+    before = pl.col("to_date").shift(1, fill_value=zero()).over("family")
     return (
-        lines.filter(pl.col("line_type").is_in(CHARGED_TYPES), pl.col("net") > zero())
-        .join(binding, on=LIMITED)
+        lines.join(capped_lines, on="line")
         .sort(order_of_lines(), nulls_last=False)
         .with_columns(to_date=to_date)
-        .select("line", cap_share=pl.col("to_date") - pl.col("to_date").shift(1, fill_value=zero()).over(LIMITED))
+        .select("line", cap_share=pl.col("to_date") - before)
     )
 
 

@@ -7,6 +7,7 @@ the place of a discount in its contract: the first discount of every contract, t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import polars as pl
@@ -30,6 +31,12 @@ USED: dict[str, pl.DataType] = {
     "discount_id": pl.String(),
     "used": DECIMAL,
 }
+
+
+OFFER = ("discount_id", "name", "fraction", "allowance", "invoice")
+
+Hold = Callable[[pl.LazyFrame], pl.LazyFrame]
+"""Compute a frame once and give it back to be read many times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +70,17 @@ def discount_cuts(groups: pl.LazyFrame, periods: pl.LazyFrame, frames: DiscountT
     return groups.select(GROUP).join(inside, on=["contract_id", "period_start", "product_id"])
 
 
+def cached(frame: pl.LazyFrame) -> pl.LazyFrame:
+    return frame.cache()
+
+
 def discount(
-    lines: pl.LazyFrame, periods: pl.LazyFrame, frames: DiscountTerms, used: pl.LazyFrame, depth: int
+    lines: pl.LazyFrame,
+    periods: pl.LazyFrame,
+    frames: DiscountTerms,
+    used: pl.LazyFrame,
+    depth: int,
+    hold: Hold = cached,
 ) -> Discounted:
     """Take the discounts of their contracts off `lines`, of one line type or of several.
 
@@ -77,77 +93,79 @@ def discount(
         return Discounted(lines, pl.LazyFrame(schema=RATED_LINE), used)
     more = [name for name in lines.collect_schema().names() if name not in RATED_LINE]
     numbered = lines.with_row_index("line").cache()
-    ranked = places(frames)
-    offered = offers(numbered, periods, frames, ranked, used)
-    state = numbered.join(beside_each_other(offered, depth), on="line").sort(order_of_lines(), nulls_last=False)
-    state = state.with_columns(left="amount")
-    for rank in range(depth):
-        state = state.with_columns(taken(rank).alias(f"taken_{rank}")).with_columns(
-            left=pl.col("left") - or_zero(f"taken_{rank}")
-        )
-    state = state.cache()
-    made = pl.concat([discount_lines(state, rank) for rank in range(depth)]).cache()
-    fixed = ranked.filter(pl.col("discount_type") == "FIXED").select("discount_id")
+    offered = hold(offers(numbered, periods, frames, used))
+    state = hold(walked(numbered.join(offered.select("line").unique(), on="line", how="semi"), offered, depth))
+    made = pl.concat([discount_lines(state, rank) for rank in range(depth)])
     return Discounted(
         lines=numbered.join(state.select("line", "left"), on="line", how="left")
         .with_columns(net=pl.coalesce("left", "net"))
         .drop("line", "left"),
         discounts=as_rated_lines(made, more),
-        used=used_up(used, made.join(fixed, on="discount_id", how="semi")),
+        used=used_up(used, [fixed_taken(state, rank) for rank in range(depth)]),
     )
 
 
 def places(frames: DiscountTerms) -> pl.LazyFrame:
-    """`discounts` with `rank`: the place in its contract, 0 is taken first; percentages before fixed amounts."""
+    """`discounts` with a number, and `rank`: the place in its contract, 0 is taken first; percentages come first."""
     is_fixed = (pl.col("discount_type") == "FIXED").cast(pl.Int8)
-    return frames.discounts.sort("contract_id", is_fixed, "discount_position").with_columns(
-        rank=pl.int_range(pl.len(), dtype=pl.Int64).over("contract_id")
+    return (
+        frames.discounts.sort("contract_id", is_fixed, "discount_position")
+        .with_row_index("discount")
+        .with_columns(rank=pl.col("discount") - pl.col("discount").min().over("contract_id"))
     )
 
 
-def offers(
-    lines: pl.LazyFrame, periods: pl.LazyFrame, frames: DiscountTerms, ranked: pl.LazyFrame, used: pl.LazyFrame
-) -> pl.LazyFrame:
-    """Grain (line, discount that matches it): rank, discount_id, name, `fraction` or `allowance` (what it has left)."""
+def offers(lines: pl.LazyFrame, periods: pl.LazyFrame, frames: DiscountTerms, used: pl.LazyFrame) -> pl.LazyFrame:
+    """Grain (line, discount that matches it): rank, discount_id, name, `fraction` or `allowance` (what it has left for
+    the `invoice`, a number)."""
     at, start, end = pl.col("incurred_from"), pl.col("discount_start"), pl.col("discount_end")
     in_currency = pl.col("amount_unit") == pl.col("currency")
     is_fixed = pl.col("discount_type") == "FIXED"
-    renamed = ranked.rename({"starting_at": "discount_start", "ending_before": "discount_end"})
+    ranked = places(frames).cache()
+    invoices = periods.with_row_index("invoice").cache()
+    targets = frames.discount_targets.join(ranked.select("discount_id", "discount"), on="discount_id")
     return (
         lines.filter(pl.col("line_type").is_in(DISCOUNTED_TYPES))
         .select("line", "contract_id", "period_start", "product_id", "incurred_from", "amount_unit", "currency")
-        .join(renamed, on="contract_id")
+        .join(ranked.rename({"starting_at": "discount_start", "ending_before": "discount_end"}), on="contract_id")
         .filter(at >= start, end.is_null() | (at < end), ~is_fixed | in_currency)
-        .join(frames.discount_targets, on=["discount_id", "product_id"], how="semi")
-        .join(allowances(ranked, periods, used), on=ALLOWANCE, how="left")
+        .join(targets, on=["discount", "product_id"], how="semi")
+        .join(invoices.select("contract_id", "period_start", "invoice"), on=["contract_id", "period_start"], how="left")
+        .join(allowances(ranked, invoices, used), on=["invoice", "discount"], how="left")
         .with_columns(fraction=pl.when(~is_fixed).then("value"))
         .filter(pl.col("fraction").is_not_null() | pl.col("allowance").is_not_null())
-        .select("line", "rank", "discount_id", "name", "fraction", "allowance")
+        .select("line", "rank", "discount_id", "name", "fraction", "allowance", "invoice")
     )
 
 
-def allowances(ranked: pl.LazyFrame, periods: pl.LazyFrame, used: pl.LazyFrame) -> pl.LazyFrame:
-    """Grain ALLOWANCE: what a fixed discount still has for the invoice, prorated for a cut period."""
+def allowances(ranked: pl.LazyFrame, invoices: pl.LazyFrame, used: pl.LazyFrame) -> pl.LazyFrame:
+    """Grain (invoice, discount): what a fixed discount still has for the invoice, prorated for a cut period."""
     hours = hours_between(pl.col("period_start"), pl.col("period_end"))
     full = hours_between(pl.col("full_start"), pl.col("full_end"))
-    spans = periods.select("contract_id", "period_start", "period_end", "full_start", "full_end")
+    spans = invoices.select("invoice", "contract_id", "period_start", "period_end", "full_start", "full_end")
     return (
         ranked.filter(pl.col("discount_type") == "FIXED")
-        .select("contract_id", "discount_id", "value")
+        .select("discount", "contract_id", "discount_id", "value")
         .join(spans, on="contract_id")
         .join(used, on=ALLOWANCE, how="left")
-        .select(*ALLOWANCE, allowance=pl.col("value") * hours / full - or_zero("used"))
+        .select("invoice", "discount", allowance=pl.col("value") * hours / full - or_zero("used"))
     )
 
 
-def beside_each_other(offered: pl.LazyFrame, depth: int) -> pl.LazyFrame:
-    """Grain line: the discounts that match it, as columns `offer_<what>_<rank>`; null where its rank's does not."""
-    what = ("discount_id", "name", "fraction", "allowance")
-    return offered.group_by("line").agg(
-        pl.col(name).filter(pl.col("rank") == rank).first().alias(f"offer_{name}_{rank}")
-        for rank in range(depth)
-        for name in what
-    )
+def walked(lines: pl.LazyFrame, offered: pl.LazyFrame, depth: int) -> pl.LazyFrame:
+    """`lines` in their order with `left`, and for each place of a discount `offer_<what>_<rank>` and `taken_<rank>`;
+    null where the discount of that place does not match."""
+    state = lines.sort(order_of_lines(), nulls_last=False).with_columns(left="amount")
+    for rank in range(depth):
+        place = offered.filter(pl.col("rank") == rank).select(
+            "line", *(pl.col(name).alias(f"offer_{name}_{rank}") for name in OFFER)
+        )
+        state = (
+            state.join(place, on="line", how="left", maintain_order="left")
+            .with_columns(taken(rank).alias(f"taken_{rank}"))
+            .with_columns(left=pl.col("left") - or_zero(f"taken_{rank}"))
+        )
+    return state
 
 
 def taken(rank: int) -> pl.Expr:
@@ -158,7 +176,7 @@ def taken(rank: int) -> pl.Expr:
     allowance = pl.col(f"offer_allowance_{rank}")
     matched = allowance.is_not_null()
     wanted = pl.when(matched & (pl.col("left") > zero())).then("left").otherwise(zero())
-    before = (wanted.cum_sum() - wanted).over("contract_id", "period_start")
+    before = (wanted.cum_sum() - wanted).over(f"offer_invoice_{rank}")
     fixed = pl.min_horizontal(wanted, pl.max_horizontal(allowance - before, zero()))
     return pl.coalesce(pl.col("left") * pl.col(f"offer_fraction_{rank}"), pl.when(matched).then(fixed))
 
@@ -181,7 +199,16 @@ def discount_lines(state: pl.LazyFrame, rank: int) -> pl.LazyFrame:
     )
 
 
-def used_up(used: pl.LazyFrame, fixed: pl.LazyFrame) -> pl.LazyFrame:
-    """`used` and what the discount lines `fixed` have taken."""
-    newly = fixed.select(*ALLOWANCE, used=-pl.col("amount"))
-    return pl.concat([used.select(*USED), newly]).group_by(ALLOWANCE).agg(pl.col("used").sum())
+def fixed_taken(state: pl.LazyFrame, rank: int) -> pl.LazyFrame:
+    """Grain (line, ALLOWANCE) of one place: what a fixed discount takes."""
+    return state.filter(pl.col(f"offer_allowance_{rank}").is_not_null()).select(
+        "contract_id",
+        "period_start",
+        discount_id=f"offer_discount_id_{rank}",
+        used=f"taken_{rank}",
+    )
+
+
+def used_up(used: pl.LazyFrame, newly: list[pl.LazyFrame]) -> pl.LazyFrame:
+    """`used` and what fixed discounts have newly taken."""
+    return pl.concat([used.select(*USED), *newly]).group_by(ALLOWANCE).agg(pl.col("used").sum())

@@ -16,7 +16,9 @@ from billing_assets_tests.charges.book import at, read
 
 BOOK = """
 settings: {starting_at: 2026-01-01, currency: USD}
+billable_metrics: [{id: calls, aggregation_type: COUNT, group_keys: [[user]]}]
 products:
+  - {id: calls, name: Calls, type: USAGE, billable_metric_id: calls, presentation_group_key: [user]}
   - {id: seats, name: Seats, type: SUBSCRIPTION}
   - {id: fee, name: Fee, type: FIXED}
 rate_cards:

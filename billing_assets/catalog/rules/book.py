@@ -6,7 +6,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from billing_assets.catalog.names import Names
-from billing_assets.catalog.rules import balances, contracts, definitions, overrides, prices
+from billing_assets.catalog.rules import (
+    balances,
+    charges,
+    commit_prices,
+    contracts,
+    definitions,
+    overrides,
+    prices,
+    relations,
+    shared_balances,
+)
 from billing_assets.catalog.rules.findings import Finding
 
 Rule = Callable[[Any, Names], Iterator[Finding]]
@@ -27,22 +37,27 @@ RULES: Mapping[str, Sequence[Rule]] = {
         prices.card_rates,
         prices.rates_follow,
     ),
-    "customers": (contracts.customer_aliases, balances.customer_balances),
+    "customers": (contracts.customer_aliases, shared_balances.customer_balances),
     "contracts": (
         contracts.contract_customer,
         contracts.contract_rate_card,
         contracts.statement_schedule,
         contracts.usage_filters,
-        contracts.transition,
-        contracts.hierarchy,
+        relations.transition,
+        relations.hierarchy,
         overrides.overrides,
+        overrides.commit_overrides,
+        commit_prices.commit_prices_meet,
         balances.contract_balances,
-        balances.subscriptions,
-        balances.scheduled_charges,
-        balances.discounts,
-        balances.thresholds,
+        charges.subscriptions,
+        charges.scheduled_charges,
+        charges.discounts,
+        charges.thresholds,
     ),
 }
 
-WARNINGS: Mapping[str, Sequence[Rule]] = {"contracts": (balances.minimum_spend_with_postpaid,)}
+WARNINGS: Mapping[str, Sequence[Rule]] = {
+    "customers": (balances.without_end,),
+    "contracts": (charges.minimum_spend_with_postpaid, balances.without_end),
+}
 """What is allowed, and rarely meant."""

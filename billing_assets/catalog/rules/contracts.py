@@ -1,16 +1,16 @@
-"""Rules of customers and contracts: references, periods, filters, relations."""
+"""Rules of customers and contracts: references, periods, filters."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
 
-from billing_assets.catalog.contracts import ChildHierarchy, Contract, ParentHierarchy, UsageFilter
+from billing_assets.catalog.contracts import Contract, UsageFilter
 from billing_assets.catalog.customers import Customer
 from billing_assets.catalog.names import Names
 from billing_assets.catalog.naming import suggestion
 from billing_assets.catalog.rules.definitions import grouped_by
-from billing_assets.catalog.rules.findings import Finding, all_named, named, ordered, overlapping, text_of
+from billing_assets.catalog.rules.findings import Finding, named, ordered, overlapping, text_of
 from billing_assets.catalog.versions import usage_versions
 
 
@@ -74,29 +74,3 @@ def usage_filters(contract: Contract, names: Names) -> Iterator[Finding]:
 
 def _overlap(first: UsageFilter, second: UsageFilter) -> bool:
     return overlapping((first.starting_at, first.ending_before), (second.starting_at, second.ending_before))
-
-
-def transition(contract: Contract, names: Names) -> Iterator[Finding]:
-    """A contract follows another one of its customer."""
-    if contract.transition is None:
-        return
-    path = ("transition", "from_contract_id")
-    before = names.contracts.get(contract.transition.from_contract_id)
-    yield from named(names, "contracts", contract.transition.from_contract_id, path)
-    if before is not None and before.customer_id != contract.customer_id:
-        yield path, f"found a contract of customer {before.customer_id!r}, expected one of {contract.customer_id!r}"
-    if before is contract:
-        yield path, "found the contract itself, expected the contract before it"
-
-
-def hierarchy(contract: Contract, names: Names) -> Iterator[Finding]:
-    match contract.hierarchy:
-        case ChildHierarchy(parent_contract_id=parent):
-            path = ("hierarchy", "parent_contract_id")
-            yield from named(names, "contracts", parent, path)
-            if parent == contract.id:
-                yield path, "found the contract itself, expected its parent"
-        case ParentHierarchy(child_access=tuple() as children):
-            yield from all_named(names, "contracts", children, ("hierarchy", "child_access"))
-        case _:
-            pass

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from billing_assets.catalog.names import Names
 from billing_assets.catalog.naming import ONE_OF, listed, suggestion
+from billing_assets.catalog.products import FixedProduct
 from billing_assets.catalog.sources import FieldPath
 from billing_assets.catalog.terms import Term
 
@@ -67,3 +68,12 @@ def overlapping(
     """Whether two half-open intervals share an hour; None is open."""
     (a, b), (c, d) = first, second
     return (b is None or c is None or c < b) and (d is None or a is None or a < d)
+
+
+def fixed_product(found: str, path: FieldPath, names: Names) -> Iterator[Finding]:
+    """What schedules charge, and what balances are sold as, is a FIXED product."""
+    path = (*path, "product_id")
+    yield from named(names, "products", found, path)
+    product = names.products.get(found)
+    if product is not None and not isinstance(product, FixedProduct):
+        yield path, f"found {found!r} of type {product.type}, expected a FIXED product"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from billing_assets.catalog.commits import RecurringCredit
 from billing_assets.catalog.contracts import Contract
 from billing_assets.catalog.names import Names
+from billing_assets.catalog.naming import suggestion
 from billing_assets.catalog.overrides import (
     EntitlementOverride,
     Override,
@@ -19,6 +21,7 @@ from billing_assets.catalog.rates import Rate
 from billing_assets.catalog.rules.findings import Finding, ordered, tagged
 from billing_assets.catalog.rules.prices import price_is_sound, price_of_a_seat, tiers_are_sized
 from billing_assets.catalog.rules.selectors import specifier
+from billing_assets.catalog.rules.shared_balances import reachable
 from billing_assets.catalog.sources import FieldPath
 from billing_assets.catalog.versions import versions
 
@@ -35,6 +38,32 @@ def overrides(contract: Contract, names: Names) -> Iterator[Finding]:
         if isinstance(override, TieredOverride):
             yield from tiers_are_sized(override.tiers, (*path, "tiers"))
             yield from tiers_fit(override, contract, path, names)
+
+
+def commit_overrides(contract: Contract, names: Names) -> Iterator[Finding]:
+    """Overrides of what balances pay: which balances, among those that the contract's usage can draw on."""
+    for position, override in enumerate(contract.overrides):
+        path: FieldPath = ("overrides", position)
+        if isinstance(override, EntitlementOverride) and override.is_commit_specific:
+            yield (*path, "is_commit_specific"), "found it without a type, expected entitlement for all usage alike"
+        for place, found in enumerate(override.override_specifiers):
+            yield from _of_commits(override, found, contract, (*path, "override_specifiers", place), names)
+
+
+def _of_commits(
+    override: Override, found: OverrideSpecifier, contract: Contract, path: FieldPath, names: Names
+) -> Iterator[Finding]:
+    for field, is_recurring in (("commit_ids", False), ("recurring_commit_ids", True)):
+        ids = getattr(found, field)
+        if ids and not override.is_commit_specific:
+            yield (*path, field), "found it on an override of all usage, expected it with is_commit_specific: true"
+        if ids:
+            own = {one.id for one in reachable(contract, names) if isinstance(one, RecurringCredit) == is_recurring}
+            for position, name in enumerate(ids):
+                if name not in own:
+                    what = "a recurring commit or credit" if is_recurring else "a commit or credit"
+                    expected = f"expected {what} that the contract can draw on{suggestion(name, own)}"
+                    yield (*path, field, position), f"found {name!r}, {expected}"
 
 
 def selectors(override: Override, path: FieldPath, names: Names) -> Iterator[Finding]:

@@ -30,6 +30,7 @@ from billing_assets.catalog.products import (
     UsageProduct,
 )
 from billing_assets.catalog.rates import Rate, RateCard
+from billing_assets.catalog.rules.commit_prices import meet, partner
 from billing_assets.catalog.rules.definitions import currency_known
 from billing_assets.catalog.rules.findings import Finding, named, ordered, overlapping, text_of
 from billing_assets.catalog.sources import FieldPath
@@ -124,15 +125,24 @@ def rate_suits(rate: Rate, product: Product, path: FieldPath) -> Iterator[Findin
             if rate.billing_frequency is None:
                 yield (*path, "billing_frequency"), "missing, expected the period that the price of a seat buys"
             yield from price_of_a_seat(rate, rate.product_id, path)
+            yield from usage_only(rate, "commit_rate", product, path)
         case CompositeProduct():
             if not isinstance(rate, PercentagePrice | TieredPercentagePrice):
                 message = f"found {rate.rate_type} on a COMPOSITE product, expected PERCENTAGE or TIERED_PERCENTAGE"
                 yield (*path, "rate_type"), message
+            yield from usage_only(rate, "commit_rate", product, path)
+            yield from usage_only(rate, "pricing_unit", product, path)
         case FixedProduct():
             message = f"found a {product.type} product, which schedules charge, expected a product that rates can price"
             yield (*path, "product_id"), message
         case _:
             assert_never(product)
+
+
+def usage_only(rate: Rate, field: str, product: Product, path: FieldPath) -> Iterator[Finding]:
+    """Terms that only the price of usage has."""
+    if getattr(rate, field) is not None:
+        yield (*path, field), f"found it on {product.type} product {product.id!r}, expected it on USAGE products only"
 
 
 def price_of_a_seat(price: Price | Rate, product_id: str, path: FieldPath) -> Iterator[Finding]:
@@ -173,30 +183,9 @@ def commit_rate(rate: Rate, path: FieldPath) -> Iterator[Finding]:
         if getattr(price, bound) is not None:
             yield (*path, bound), f"found a {bound} in a commit_rate, expected it on the rate itself only"
     yield from price_is_sound(price, path)
-    if not _meet(rate, price):
-        message = f"found {price.rate_type} beside a list price of {rate.rate_type}, expected {_partner(rate)}"
+    if not meet(rate, price):
+        message = f"found {price.rate_type} beside a list price of {rate.rate_type}, expected {partner(rate)}"
         yield (*path, "rate_type"), message
-
-
-def _meet(rate: Rate, price: Price) -> bool:
-    match rate:
-        case FlatPrice() | TieredPrice():
-            return isinstance(price, FlatPrice | TieredPrice)
-        case PackagePrice():
-            same = isinstance(price, PackagePrice) and price.package_size == rate.package_size
-            return same and (price.free_units or 0) == (rate.free_units or 0)  # type: ignore[union-attr]
-        case _:
-            return price.rate_type == rate.rate_type
-
-
-def _partner(rate: Rate) -> str:
-    match rate:
-        case FlatPrice() | TieredPrice():
-            return "FLAT or TIERED"
-        case PackagePrice():
-            return "PACKAGE of the same package_size and free_units"
-        case _:
-            return rate.rate_type
 
 
 def rates_follow(card: RateCard, names: Names) -> Iterator[Finding]:
