@@ -245,6 +245,21 @@ INVARIANTS: tuple[Invariant, ...] = (
 )  # fmt: skip
 
 
+def ledger_gate(items: pl.LazyFrame, entries: pl.LazyFrame, taken: pl.LazyFrame) -> dict[str, pl.LazyFrame]:
+    """What is checked of the ledger rows of a batch, beside `gate`. `taken`: the rows of earlier batches."""
+    segments = entries.select("segment_id").unique()
+    together = pl.concat([taken.select(ENTRIES), entries.select(ENTRIES)]).join(segments, on="segment_id", how="semi")
+    return {
+        "no_balance_below_zero": overdrawn_balances(together),
+        "entries_once": repeated_entries(together),
+        "deductions_explained": unexplained_deductions(items, entries),
+        "rollovers_meet": unmatched_rollovers(entries.with_columns(batch_no=pl.lit(0))),
+    }
+
+
+ENTRIES = ("entry_id", "segment_id", "balance_id", "entry_type", "amount")
+
+
 def gate(
     invoices: pl.LazyFrame, items: pl.LazyFrame, taken: pl.LazyFrame, equation: pl.LazyFrame
 ) -> dict[str, pl.LazyFrame]:

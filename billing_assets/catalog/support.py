@@ -27,21 +27,9 @@ def _gap(collection: str, field: str, what: str, *values: str) -> Gap:
 
 
 GAPS: tuple[Gap, ...] = (
-    _gap("rate_cards", "rates[].commit_rate", "a commit_rate"),
-    _gap("customers", "commits", "a commit"),
-    _gap("customers", "credits", "a credit"),
-    _gap("contracts", "commits", "a commit"),
-    _gap("contracts", "credits", "a credit"),
-    _gap("contracts", "recurring_commits", "a recurring commit"),
-    _gap("contracts", "recurring_credits", "a recurring credit"),
-    _gap("contracts", "transition", "a transition"),
     _gap("contracts", "hierarchy", "a hierarchy"),
     _gap("contracts", "spend_threshold", "a spend threshold"),
     _gap("contracts", "prepaid_balance_threshold", "a prepaid balance threshold"),
-    _gap("contracts", "overrides[].target", "an override of the commit rate", "COMMIT_RATE"),
-    _gap("contracts", "overrides[].is_commit_specific", "a commit-specific override"),
-    _gap("contracts", "overrides[].override_specifiers[].commit_ids", "a commit-specific override"),
-    _gap("contracts", "overrides[].override_specifiers[].recurring_commit_ids", "a commit-specific override"),
 )
 
 

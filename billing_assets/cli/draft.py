@@ -44,7 +44,8 @@ def draft(
     lake, catalog = settings.lake(), settings.catalog()
     if customer and customer not in (names := {one.id for one in catalog.customers}):
         raise queries.NotFound(f"no customer {customer!r} in the catalog{queries.nearest(customer, names)}")
-    computed, items = runs.draft(lake, catalog, settings.now)
+    tables = runs.draft(lake, catalog, settings.now)
+    computed, items = tables["draft_invoices"], tables["draft_line_items"]
     chosen = computed.lazy().filter(queries.is_customer(customer)).sort("close_month", "customer_id", "period_start")
     found = records(lake.collect(shown(chosen, settings)))
     by_invoice: dict[str, list[dict[str, object]]] = {row["invoice_id"]: [] for row in found}

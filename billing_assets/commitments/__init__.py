@@ -22,7 +22,7 @@ from billing_assets.commitments.pools import crowded, in_pool_order, predecessor
 from billing_assets.commitments.reach import Reach, reach
 from billing_assets.commitments.rollover import ROLLOVER, rollovers
 from billing_assets.commitments.settling import Settlement, Terms, Written, entries, settle
-from billing_assets.commitments.trueup import issued, ready, trueup_lines, trueups
+from billing_assets.commitments.trueup import TRUEUP, issued, ready, trueup_lines, trueups
 
 __all__ = [
     "BALANCE",
@@ -32,6 +32,7 @@ __all__ = [
     "ENTRY",
     "ORDER_OF_BALANCES",
     "ROLLOVER",
+    "TRUEUP",
     "Batch",
     "Lanes",
     "Reach",

@@ -17,7 +17,7 @@ APPLICATION = "applied_commit_or_credit"
 
 _OF_INVOICE = (
     "invoice_id", "customer_id", "contract_id", "currency", "minor_digits", "period_start", "period_end",
-    "product_type", "tags",
+    "product_type", "tags", "rate_card_id",
 )  # fmt: skip
 """What an application line has in common with the lines that it pays for."""
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import polars as pl
 
-from billing_assets.commitments.drawdown import Lanes, drawdown
+from billing_assets.commitments.drawdown import Lanes, depth, drawdown
 from billing_assets.commitments.ledger import Batch, deductions, expirations, final_draws, grants
 from billing_assets.commitments.reach import Hold, reach
 from billing_assets.commitments.rollover import after_rollover, rolled, rollover_entries
 from billing_assets.commitments.trueup import trueup_entries
+
+Count = Callable[[pl.LazyFrame], int]
+"""The one number of a frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +35,28 @@ class Settlement:
 
 
 def settle(
-    lines: pl.LazyFrame, opened: pl.LazyFrame, terms: Terms, ranks: int, hold: Hold, lanes: Lanes | None = None
+    lines: pl.LazyFrame, opened: pl.LazyFrame, terms: Terms, count: Count, hold: Hold, lanes: Lanes | None = None
 ) -> Settlement:
     """What the open invoices draw of `opened` (`openings`, in order).
 
     Pools in which something rolls over are drawn a second time: no invoice up to the old contract's last one can draw
-    on what rolls over, so the first time tells how much that is. ranks: at least the depth of the fullest pool.
+    on what rolls over, so the first time tells how much that is. count: the number in a frame.
     """
-    first = hold(drawdown(reach(lines, opened, terms.selectors, terms.shares, hold), ranks, hold, lanes))
+    first = hold(_drawn(lines, opened, terms, count, hold, lanes))
     rolls = hold(rolled(opened, first, lines, terms.rolling))
     pools = hold(opened.join(rolls.select("segment_id"), on="segment_id", how="semi").select("pool").unique())
     again = hold(lines.join(pools, on="pool", how="semi"))
     renewed = hold(after_rollover(opened, rolls).join(pools, on="pool", how="semi"))
-    second = drawdown(reach(again, renewed, terms.selectors, terms.shares, hold), ranks, hold, lanes)
+    second = _drawn(again, renewed, terms, count, hold, lanes)
     others = first.join(again.select("line_key"), on="line_key", how="anti")
     return Settlement(pl.concat([others, second]), rolls)
+
+
+def _drawn(
+    lines: pl.LazyFrame, opened: pl.LazyFrame, terms: Terms, count: Count, hold: Hold, lanes: Lanes | None
+) -> pl.LazyFrame:
+    found = reach(lines, opened, terms.selectors, terms.shares, hold)
+    return drawdown(found, count(depth(found)), hold, lanes)
 
 
 @dataclass(frozen=True, slots=True)

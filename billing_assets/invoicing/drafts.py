@@ -72,6 +72,22 @@ def draft_invoices(
     )
 
 
+def with_predecessors(drafts: pl.LazyFrame, found: pl.LazyFrame) -> pl.LazyFrame:
+    """`drafts` with `waits`, and PREDECESSOR_HELD among the reasons of those behind a held invoice of their pool.
+
+    `found` has invoice_id, predecessor_held, waits.
+    """
+    reasons, reason = pl.col("hold_reasons"), "PREDECESSOR_HELD"
+    alone, added = pl.lit(f'["{reason}"]'), reasons.str.replace("]", f',"{reason}"]', literal=True)
+    held = pl.col("predecessor_held").fill_null(value=False)
+    more = pl.when(~held).then(reasons).when(reasons == NOT_HELD).then(alone).otherwise(added)
+    return (
+        drafts.join(found, on="invoice_id", how="left")
+        .with_columns(pl.col("waits").fill_null(value=False), hold_reasons=more)
+        .drop("predecessor_held")
+    )
+
+
 def is_skipped() -> pl.Expr:
     """Whether its contract wants no invoice over nothing. A total that unbilled usage holds at 0 is not nothing."""
     return (

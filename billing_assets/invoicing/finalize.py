@@ -24,10 +24,18 @@ class Watermarks:
     engine_version: str
 
 
-def due(drafts: pl.LazyFrame, now: datetime, month: str | None) -> pl.LazyFrame:
-    """The drafts to finalize: issued at or before `now`, not held, of `month` where one is given."""
-    ready = drafts.filter(pl.col("issued_at") <= pl.lit(now, dtype=TIMESTAMP), pl.col("hold_reasons") == NOT_HELD)
-    return ready if month is None else ready.filter(pl.col("close_month") == month)
+def due(drafts: pl.LazyFrame, now: datetime, month: str) -> pl.LazyFrame:
+    """The drafts to finalize: issued at or before `now`, neither held nor waiting, of `month`; and of the months
+    before it those of pools with an invoice in `month`, which draw before that (docs/semantics.md, Pools).
+
+    `drafts` has the pools of balances. True-ups among them may still wait for others (`commitments.ready`).
+    """
+    of_month = pl.col("close_month") == month
+    asked = drafts.filter(of_month).select("pool").drop_nulls().unique()
+    earlier = drafts.filter(pl.col("close_month") < month).join(asked, on="pool", how="semi")
+    is_issued = pl.col("issued_at") <= pl.lit(now, dtype=TIMESTAMP)
+    both = pl.concat([drafts.filter(of_month), earlier])
+    return both.filter(is_issued, pl.col("hold_reasons") == NOT_HELD, ~pl.col("waits"))
 
 
 def numbered(invoices: pl.LazyFrame, taken: pl.LazyFrame, issuing_entity: str, number_format: str) -> pl.LazyFrame:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from billing_assets.columns import DECIMAL
+from billing_assets.columns import DECIMAL, TIMESTAMP
 from billing_assets.identity import stable_id
 from billing_assets.periods import close_month
 
@@ -32,6 +32,18 @@ def usage_invoices(periods: pl.LazyFrame, customers: pl.LazyFrame, grace_period:
         .with_columns(due_at=pl.col("issued_at") + pl.duration(days=pl.col("net_payment_terms_days")))
         .join(customers.select("customer_id", "bill_to"), on="customer_id", how="left")
     )
+
+
+def trueup_invoices(found: pl.LazyFrame, customers: pl.LazyFrame) -> pl.LazyFrame:
+    """`found` (true-ups with issued_at) as headers: dated by what they settle, without a period."""
+    absent = pl.lit(None, dtype=TIMESTAMP)
+    return found.with_columns(
+        period_start=absent,
+        period_end=absent,
+        invoice_date=pl.col("dated_at").dt.date(),
+        payer_customer_id=pl.col("customer_id"),
+        due_at=pl.col("issued_at") + pl.duration(days=pl.col("net_payment_terms_days")),
+    ).join(customers.select("customer_id", "bill_to"), on="customer_id", how="left")
 
 
 def invoice_id(starts: pl.Expr) -> pl.Expr:

@@ -150,6 +150,9 @@ def _numbered(lines: pl.LazyFrame) -> pl.LazyFrame:
         "tier_level",
         "tier_lower",
         "is_fee",
+        # What a balance covers of a line, then what is left of it.
+        pl.col("segment_id").is_null(),
+        "segment_id",
         "line_item_id",
     ]
     return lines.sort(order, nulls_last=False).with_columns(

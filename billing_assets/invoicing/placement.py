@@ -15,6 +15,7 @@ _ON = ("invoice_id", "period_start", "period_end")
 _OF_CONTRACT = (
     "contract_id",
     "contract_position",
+    "pool",
     "customer_id",
     "rate_card_id",
     "currency",

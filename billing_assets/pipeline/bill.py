@@ -10,11 +10,14 @@ import polars as pl
 
 from billing_assets import metering, rating
 from billing_assets.catalog import Catalog, CatalogFrames
-from billing_assets.invoicing.drafts import HoldPolicy, draft_invoices
+from billing_assets.columns import TIMESTAMP
+from billing_assets.invoicing.drafts import NOT_HELD, HoldPolicy, draft_invoices, with_predecessors
+from billing_assets.invoicing.headers import usage_invoices
 from billing_assets.invoicing.lines import line_items
 from billing_assets.metering.attribution import Terms
 from billing_assets.pipeline import charging
-from billing_assets.pipeline.charging import charged
+from billing_assets.pipeline.charging import Charged, Features, charged
+from billing_assets.pipeline.drawing import Balances, Books, Count, Drawing, Settled, balances_of
 
 Hold = Callable[[pl.LazyFrame], pl.LazyFrame]
 """Compute a frame once and give it back to be read many times. What is held is chosen here; where it is held is not."""
@@ -32,7 +35,7 @@ class Inputs:
     every open period. states and values reach back to the start of the first billed period and of the month.
     past: what levels of time-weighted metrics come to before that (`metering.history`); empty without such metrics.
     events: read only where something is listed as unbilled, or counts against a tolerance. billed_charges, scheduled:
-    charges that final invoices have, and the SCHEDULED invoices that exist (`charging.Terms`).
+    charges that final invoices have, and the SCHEDULED invoices that exist (`charging.Terms`). books: what is drawn.
     """
 
     catalog: Catalog
@@ -44,6 +47,7 @@ class Inputs:
     events: EventsAt
     billed_charges: pl.LazyFrame
     scheduled: pl.LazyFrame
+    books: Books
     sealed_months: tuple[str, ...]
     month: str | None
     now: datetime
@@ -54,6 +58,7 @@ class Bill:
     """Everything that follows from Inputs. rated_lines are before commits and credits; invoices are drafts.
 
     unrated holds invoices; unbilled lists what is not billed; equation is accepted = billed + listed by metric and day.
+    settled: what the ledger is written from; None in a book without commits and credits.
     """
 
     rated_lines: pl.LazyFrame
@@ -63,14 +68,15 @@ class Bill:
     usage: pl.LazyFrame
     unbilled: pl.LazyFrame
     equation: pl.LazyFrame
+    settled: Settled | None
 
     def frames(self) -> Mapping[str, pl.LazyFrame]:
-        """All of them by name, to be collected in one execution."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        """All frames by name, to be collected in one execution."""
+        return {name: getattr(self, name) for name in self.__slots__ if name != "settled"}
 
 
-def bill(given: Inputs, hold: Hold) -> Bill:
-    """Compute the open periods of `given` as of its `now`.
+def bill(given: Inputs, hold: Hold, count: Count) -> Bill:
+    """Compute the open periods of `given` as of its `now`. `count` gives the number in a frame.
 
     Frames that several outputs need are held, so that the whole stays a chain of plans of moderate size.
     """
@@ -78,24 +84,36 @@ def bill(given: Inputs, hold: Hold) -> Bill:
     attributed = attribution(given, hold)
     billed = given.periods.filter("is_billed")
 
+    terms = charging_terms(given)
+    has = Features.of(given.catalog)
+    balances = balances_of(frames, hold(charging.charge_spans(terms)), hold) if has.balances else None
+
     groups = hold(pl.concat([metering.usage_groups(attributed), rating.standing_groups(billed, frames)]).unique())
-    segments = hold(rating.segments(groups, billed, frames, cuts(given, groups, billed, hold)))
+    lanes = None
+    if balances is not None and has.prices_of_commits:
+        lanes = hold(rating.lanes(groups, billed, balances.by_contract, frames))
+    segments = hold(rating.segments(groups, billed, frames, cuts(given, groups, billed, balances, lanes, hold)))
     cumulatives = metering.cumulatives(attributed, segments, terms_of(given.catalog), frames.product_versions)
     quantified = hold(rating.quantify(hold(cumulatives), frames))
     limits = hold(rating.limits(groups, billed, frames))
-    found = charged(charging_terms(given), hold(rating.rate(quantified, frames)), limits, hold)
+    usage, bands = hold(rating.rate(quantified, frames)), None
+    if lanes is not None:
+        bands = hold(rating.lane_bands(lanes, quantified, frames))
+        usage = hold(rating.cut_at_lanes(usage, bands))
+    found = charged(terms, usage, limits, bands, balances.found if balances else None, hold)
     unrated = rating.unrated(quantified)
-    unrated = hold(unrated if found.unrated is None else pl.concat([unrated, found.unrated]))
+    unrated = hold(unrated if found.unrated is None else pl.concat([unrated, found.unrated], how="diagonal"))
+    settled = None if balances is None else settle(given, balances, found, hold, count)
 
-    items = hold(line_items(found.lines, found.headers))
+    items = hold(line_items(shown_lines(found, settled, given), headers_of(found, settled, given)))
     failed = hold(metering.failed_slices(attributed.candidates, billed))
     near = given.events(failed.select("customer_ref", "usage_date").unique())
     exceptions = hold(metering.exceptions_by_period(failed, near, metrics, given.now))
-    drafts = hold(
-        draft_invoices(
-            found.headers, items, unrated, exceptions, found.unpriced, given.sealed_months, hold_policy(given.catalog)
-        )
+    headers = headers_of(found, settled, given)
+    drafts = draft_invoices(
+        headers, items, unrated, exceptions, found.unpriced, given.sealed_months, hold_policy(given.catalog)
     )
+    drafts = hold(in_their_pools(hold(drafts), settled, unrated, given))
 
     outcome = hold(metering.disposed(attributed.candidates, attributed.usage, quantified))
     listed = hold(metering.listed(outcome, given.month))
@@ -108,7 +126,49 @@ def bill(given: Inputs, hold: Hold) -> Bill:
         usage=metering.daily_usage(attributed, metrics),
         unbilled=metering.with_samples(listed, sampled, metrics, given.now),
         equation=metering.equation(outcome, given.states, metrics, given.now),
+        settled=settled,
     )
+
+
+def settle(given: Inputs, balances: Balances, found: Charged, hold: Hold, count: Count) -> Settled:
+    """What the open invoices draw, and everything that is open."""
+    frames = given.frames
+    open_periods = given.periods.filter("is_open")
+    usage = hold(usage_invoices(open_periods, frames.customers, given.catalog.settings.grace_period))
+    drawing = Drawing(frames, balances, given.books, given.now, hold, count)
+    columns = ["invoice_id", "contract_id", "invoice_type", "period_start", "dated_at"]
+    open_invoices = [usage.with_columns(dated_at="period_end")]
+    if found.scheduled is not None:
+        open_invoices.append(found.scheduled.with_columns(dated_at="charged_at"))
+    drawn = drawing.draw(found.lines, found.headers, usage, found.lanes)
+    return Settled(drawing, drawn, hold(pl.concat([frame.select(columns) for frame in open_invoices])))
+
+
+def shown_lines(found: Charged, settled: Settled | None, given: Inputs) -> pl.LazyFrame:
+    """The lines as invoices show them: what is covered, what is left, and pricing units in money."""
+    lines = found.lines if settled is None else settled.drawn.lines
+    return charging.converted(lines, given.frames) if Features.of(given.catalog).pricing_units else lines
+
+
+def headers_of(found: Charged, settled: Settled | None, given: Inputs) -> pl.LazyFrame:
+    """All invoices that are computed, true-ups included."""
+    if settled is None:
+        return found.headers
+    trueups = settled.drawn.trueups
+    mine = trueups if given.month is None else trueups.filter(charging.until_month(given.month))
+    return pl.concat([found.headers, mine], how="diagonal_relaxed")
+
+
+def in_their_pools(drafts: pl.LazyFrame, settled: Settled | None, unrated: pl.LazyFrame, given: Inputs) -> pl.LazyFrame:
+    """`drafts` with `pool` and `waits`, and held where their predecessors are; without balances there are no pools."""
+    if settled is None:
+        return drafts.with_columns(pool=pl.lit(None, dtype=pl.String), waits=pl.lit(value=False))
+    is_due = pl.col("issued_at") <= pl.lit(given.now, dtype=TIMESTAMP)
+    stuck = drafts.with_columns(is_held=pl.col("hold_reasons") != NOT_HELD, is_due=is_due)
+    found = settled.drawing.waiting(settled.drawn, stuck, unrated)
+    pools = [frame.select("invoice_id", "pool") for frame in (settled.drawn.placed, settled.drawn.trueups)]
+    named = drafts.drop("pool", strict=False).join(pl.concat(pools), on="invoice_id", how="left")
+    return with_predecessors(named, found)
 
 
 def attribution(given: Inputs, hold: Hold) -> metering.Attribution:
@@ -125,11 +185,23 @@ def attribution(given: Inputs, hold: Hold) -> metering.Attribution:
     return replace(found, events=hold(given.events(metering.queried_places(found))))
 
 
-def cuts(given: Inputs, groups: pl.LazyFrame, billed: pl.LazyFrame, hold: Hold) -> pl.LazyFrame | None:
+def cuts(
+    given: Inputs,
+    groups: pl.LazyFrame,
+    billed: pl.LazyFrame,
+    balances: Balances | None,
+    lanes: pl.LazyFrame | None,
+    hold: Hold,
+) -> pl.LazyFrame | None:
     """GROUP and `at`: where the dates of a term cut a group's usage; None where no term does."""
-    if not any(contract.discounts for contract in given.catalog.contracts):
-        return None
-    return hold(rating.discount_cuts(groups, billed, given.frames).unique())
+    found = []
+    if any(contract.discounts for contract in given.catalog.contracts):
+        found.append(rating.discount_cuts(groups, billed, given.frames))
+    if balances is not None:
+        found.append(rating.access_cuts(groups, billed, balances.by_contract, given.frames.selectors))
+    if lanes is not None:
+        found.append(rating.lane_cuts(lanes))
+    return hold(pl.concat(found).unique()) if found else None
 
 
 def charging_terms(given: Inputs) -> charging.Terms:

@@ -11,10 +11,12 @@ import polars as pl
 from billing_assets import charges, rating
 from billing_assets.catalog import Catalog, CatalogFrames
 from billing_assets.catalog.products import CompositeProduct
-from billing_assets.columns import TIMESTAMP
+from billing_assets.columns import DECIMAL, TIMESTAMP
+from billing_assets.commitments import Lanes
 from billing_assets.invoicing.headers import usage_invoices
 from billing_assets.invoicing.lines import of_periods
 from billing_assets.invoicing.placement import Placed, place
+from billing_assets.pipeline.drawing import has_balances, has_prices_of_commits
 from billing_assets.rating.lines import as_rated_lines
 
 Hold = Callable[[pl.LazyFrame], pl.LazyFrame]
@@ -46,16 +48,20 @@ class Features:
     composites: bool
     minimum_spend: bool
     pricing_units: bool
+    balances: bool
+    prices_of_commits: bool
 
     @classmethod
     def of(cls, catalog: Catalog) -> Features:
         contracts = catalog.contracts
         return cls(
             discounts=max((len(contract.discounts) for contract in contracts), default=0),
-            charges=any(contract.subscriptions or contract.scheduled_charges for contract in contracts),
+            charges=has_charges(catalog),
             composites=any(isinstance(product, CompositeProduct) for product in catalog.products),
             minimum_spend=any(contract.minimum_spend is not None for contract in contracts),
             pricing_units=bool(catalog.pricing_units),
+            balances=has_balances(catalog),
+            prices_of_commits=has_prices_of_commits(catalog),
         )
 
 
@@ -78,10 +84,11 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Charged:
-    """lines: of every open invoice that is computed, by invoice_id. headers: of these. rated_lines: those of usage.
+    """lines: of every open invoice that is computed, by invoice_id, each with a line_key. headers: of these.
+    rated_lines: those of usage. lanes: prices that balances pay for lines instead of the list price, if any do.
 
     unpriced: invoices with a charge that has no price, which holds them; grain invoice_id. unrated: composites of which
-    a part has no price, as `rating.unrated` has them.
+    a part has no price, as `rating.unrated` has them. scheduled: headers of the open SCHEDULED invoices of all months.
     """
 
     rated_lines: pl.LazyFrame
@@ -89,27 +96,40 @@ class Charged:
     headers: pl.LazyFrame
     unpriced: pl.LazyFrame
     unrated: pl.LazyFrame | None
+    lanes: Lanes | None
+    scheduled: pl.LazyFrame | None
 
 
-def charged(given: Terms, usage: pl.LazyFrame, limits: pl.LazyFrame, hold: Hold) -> Charged:
-    """`usage` is what `rating.rate` returns for the billed periods, `limits` its limits."""
+def charged(
+    given: Terms,
+    usage: pl.LazyFrame,
+    limits: pl.LazyFrame,
+    bands: pl.LazyFrame | None,
+    found: pl.LazyFrame | None,
+    hold: Hold,
+) -> Charged:
+    """`usage` is what `rating.rate` returns for the billed periods, `limits` its limits; `bands`, the prices of commits
+    (`rating.lane_bands`), and `found`, the recurrences of recurring commits: None where there are none."""
     has, frames = Features.of(given.catalog), given.frames
     billed = given.periods.filter("is_billed")
-    grace = given.catalog.settings.grace_period
-    headers = hold(usage_invoices(billed, frames.customers, grace))
+    headers = hold(usage_invoices(billed, frames.customers, given.catalog.settings.grace_period))
 
-    of_usage = rating.discount(usage, billed, frames, rating.nothing_used(), has.discounts)
+    usage = hold(usage.with_row_index("line_key").with_columns(pl.col("line_key").cast(pl.Int64)))
+    of_usage = rating.discount(usage, billed, frames, rating.nothing_used(), has.discounts, hold)
+    lanes = None if bands is None else lanes_of(usage, bands, of_usage.discounts, frames, has.discounts, hold)
     rated = hold(rating.adjust(hold(_together(of_usage)), limits, frames))
     parts, unpriced, unrated, used = [of_periods(rated, headers)], _NO_INVOICES, None, of_usage.used
+    scheduled = None
     if has.charges:
-        placed = placed_charges(given, hold)
-        scheduled = placed.scheduled if given.month is None else placed.scheduled.filter(_until(given.month))
-        headers = hold(pl.concat([headers, scheduled], how="diagonal_relaxed"))
+        placed = placed_charges(given, found, hold)
+        scheduled = placed.scheduled
+        until = scheduled if given.month is None else scheduled.filter(until_month(given.month))
+        headers = hold(pl.concat([headers, until], how="diagonal_relaxed"))
         mine = placed.charges.join(headers.select("invoice_id"), on="invoice_id", how="semi")
         mine = hold(as_rated_lines(mine, OF_CHARGES))
         priced = mine.filter(pl.col("amount").is_not_null())
         unpriced = mine.filter(pl.col("amount").is_null()).select("invoice_id").unique()
-        of_charges = rating.discount(priced, billed, frames, used, has.discounts)
+        of_charges = rating.discount(priced, billed, frames, used, has.discounts, hold)
         parts.append(hold(_together(of_charges)))
         used = of_charges.used
     if has.composites:
@@ -119,17 +139,48 @@ def charged(given: Terms, usage: pl.LazyFrame, limits: pl.LazyFrame, hold: Hold)
     lines = hold(pl.concat(parts, how="diagonal_relaxed")) if len(parts) > 1 else parts[0]
     if has.minimum_spend:
         shortfalls = of_periods(rating.minimum_spend(lines, billed, frames), headers)
-        lines = hold(pl.concat([lines, shortfalls], how="diagonal_relaxed"))
-    if has.pricing_units:
-        lines = hold(converted(lines, frames))
-    return Charged(rated, lines, headers, unpriced, unrated)
+        lines = pl.concat([lines, shortfalls], how="diagonal_relaxed")
+    return Charged(rated, hold(keyed(lines)), headers, unpriced, unrated, lanes, scheduled)
+
+
+def keyed(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """`lines`, those of usage by the line_key that they have, all others by numbers after them."""
+    row = pl.int_range(pl.len(), dtype=pl.Int64)
+    return lines.with_columns(line_key=pl.coalesce("line_key", row + (pl.col("line_key").max() + 1).fill_null(0)))
+
+
+def lanes_of(
+    usage: pl.LazyFrame,
+    bands: pl.LazyFrame,
+    discounts: pl.LazyFrame,
+    frames: CatalogFrames,
+    depth: int,
+    hold: Hold,
+) -> Lanes:
+    """What balances with prices of their own must know of the lines of `usage`: those prices, and the discounts."""
+    prices = hold(rating.lane_prices(usage, bands))
+    if not depth:
+        none = pl.LazyFrame(schema={**_LANE_DISCOUNT, "discount_type": pl.String(), "value": DECIMAL})
+        return Lanes(prices, none, 0)
+    terms = frames.discounts.select("discount_id", "discount_type", "value", "discount_position")
+    taken = discounts.select("line_key", "discount_id", taken=-pl.col("amount")).join(terms, on="discount_id")
+    return Lanes(prices, hold(taken.join(prices.select("line_key").unique(), on="line_key", how="semi")), depth)
+
+
+_LANE_DISCOUNT: dict[str, pl.DataType] = {
+    "line_key": pl.Int64(),
+    "discount_id": pl.String(),
+    "taken": DECIMAL,
+    "discount_position": pl.Int64(),
+}
 
 
 def converted(lines: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
     """`lines`, of which those in pricing units are in no total, and the lines that convert them to the currency."""
     in_currency = pl.col("amount_unit") == pl.col("currency")
     conversions = rating.conversion_lines(lines, frames.pricing_unit_conversions)
-    shown = lines.with_columns(in_total=in_currency)
+    counted = pl.col("in_total").fill_null(value=True) if "in_total" in lines.collect_schema() else True
+    shown = lines.with_columns(in_total=in_currency & counted)
     return pl.concat([shown, conversions.with_columns(in_total=pl.lit(value=True))], how="diagonal_relaxed")
 
 
@@ -137,10 +188,12 @@ _NO_INVOICES = pl.LazyFrame(schema={"invoice_id": pl.String()})
 
 
 def _together(found: rating.Discounted) -> pl.LazyFrame:
-    return pl.concat([found.lines, found.discounts], how="diagonal_relaxed")
+    """Lines and the discounts on them, which name the line that they are taken off."""
+    taken = found.discounts.rename({"line_key": "atom_key"}, strict=False)
+    return pl.concat([found.lines, taken], how="diagonal_relaxed")
 
 
-def _until(month: str) -> pl.Expr:
+def until_month(month: str) -> pl.Expr:
     return pl.col("close_month") <= pl.lit(month)
 
 
@@ -152,8 +205,9 @@ def composite_lines(
     return hold(rating.adjust(hold(_together(found)), rating.composite_limits(quantified, frames), frames))
 
 
-def placed_charges(given: Terms, hold: Hold) -> Placed:
-    """Every charge that no final invoice has, on its invoice: of subscriptions and schedules, up to the horizon."""
+def placed_charges(given: Terms, recurring: pl.LazyFrame | None, hold: Hold) -> Placed:
+    """Every charge that no final invoice has, on its invoice: of subscriptions, schedules and purchases of commits, up
+    to the horizon. `recurring`: the recurrences of recurring commits."""
     frames = given.frames
     spans = hold(charge_spans(given))
     periods = hold(charges.subscription_periods(frames, spans))
@@ -163,6 +217,7 @@ def placed_charges(given: Terms, hold: Hold) -> Placed:
             charges.subscription_lines(periods, prices, frames),
             charges.unrated_subscriptions(periods, prices, frames),
             charges.scheduled_lines(frames, spans),
+            *(() if recurring is None else (charges.purchase_lines(frames, recurring, spans),)),
         ]
     )
     usage = usage_invoices(given.periods.filter("is_open"), frames.customers, given.catalog.settings.grace_period)
@@ -196,6 +251,16 @@ def not_billed(found: pl.LazyFrame, billed: pl.LazyFrame) -> pl.LazyFrame:
 
 def open_scheduled(given: Terms, hold: Hold) -> pl.LazyFrame:
     """Grain invoice: close_month and issued_at of the SCHEDULED invoices that are not final, of every month."""
-    if not Features.of(given.catalog).charges:
+    has = Features.of(given.catalog)
+    if not has.charges:
         return pl.LazyFrame(schema={"close_month": pl.String(), "issued_at": TIMESTAMP})
-    return placed_charges(given, hold).scheduled.select("close_month", "issued_at")
+    recurring = hold(charges.recurrences(given.frames, hold(charge_spans(given)))) if has.balances else None
+    return placed_charges(given, recurring, hold).scheduled.select("close_month", "issued_at")
+
+
+def has_charges(catalog: Catalog) -> bool:
+    """Whether a book charges anything beside usage."""
+    of_contracts = any(
+        one.subscriptions or one.scheduled_charges or one.commits or one.recurring_commits for one in catalog.contracts
+    )
+    return of_contracts or any(customer.commits for customer in catalog.customers)

@@ -14,9 +14,10 @@ from billing_assets.catalog import Catalog
 from billing_assets.errors import Overtaken
 from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.metering.grain import LATE
-from billing_assets.pipeline import bill
+from billing_assets.periods import close_month
+from billing_assets.pipeline import Bill, Hold, bill, month_after
 from billing_assets.runs import months
-from billing_assets.runs.inputs import holding, inputs, watermarks
+from billing_assets.runs.inputs import counting, holding, inputs, sealed_months, watermarks
 from billing_assets.runs.reports import DraftReport, RateReport
 from billing_assets.runs.tables import as_table
 from billing_assets.schemas import TABLES
@@ -40,13 +41,21 @@ def _rate_month(lake: Lake, catalog: Catalog, month: str, marks: Watermarks) -> 
     now = marks.computed_as_of
     asked = months.question(lake, catalog, month, now, marks)
     given = inputs(lake, catalog, now, month, marks)
-    computed = lake.collect_all(bill(given, holding(lake)).frames())
-    months.keep(asked, months.Month(*(computed[name] for name in ("invoices", "line_items", "equation"))))
-    lines = computed["rated_lines"].with_columns(
-        month=pl.lit(month),
-        catalog_version=pl.lit(catalog.version),
-        events_through=pl.lit(marks.events_through, dtype=pl.Int64),
-        rated_as_of=pl.lit(now),
+    billed = bill(given, holding(lake), counting(lake))
+    computed = lake.collect_all(billed.frames())
+    kept = {name: computed[name] for name in ("invoices", "line_items", "equation")}
+    months.keep(asked, months.Month(**kept, settled=billed.settled))
+    drafts = computed["invoices"].filter(pl.col("close_month") == month)
+    of_month = close_month(pl.col("period_end")) == month
+    lines = (
+        computed["rated_lines"]
+        .filter(of_month)
+        .with_columns(
+            month=pl.lit(month),
+            catalog_version=pl.lit(catalog.version),
+            events_through=pl.lit(marks.events_through, dtype=pl.Int64),
+            rated_as_of=pl.lit(now),
+        )
     )
     usage, unbilled = computed["usage"].filter(pl.col("month") == month), computed["unbilled"]
     final = final_periods(lake, given.periods, marks)
@@ -55,10 +64,10 @@ def _rate_month(lake: Lake, catalog: Catalog, month: str, marks: Watermarks) -> 
     return RateReport(
         month=month,
         lines=lines.height,
-        invoices=computed["invoices"].height,
+        invoices=drafts.height,
         usage_rows=usage.height,
         unbilled_rows=unbilled.height,
-        totals=totals(computed["invoices"], "currency"),
+        totals=totals(drafts, "currency"),
         unrated=computed["unrated"],
         unbilled=by_disposition(unbilled),
     )
@@ -114,21 +123,23 @@ def refresh_drafts(lake: Lake, catalog: Catalog, now: datetime) -> DraftReport:
         def is_current(seen: int = marks.ledger_through) -> bool:
             return lake.committed("books") == seen
 
-        invoices, items = draft(lake, catalog, now, marks)
+        tables = draft(lake, catalog, now, marks)
         try:
-            lake.overwrite("draft_invoices", invoices, provided=is_current)
-            lake.overwrite("draft_line_items", items, provided=is_current)
+            for table, rows in tables.items():
+                lake.overwrite(table, rows, provided=is_current)
         except Overtaken:
             continue
-        return DraftReport(invoices.height, items.height, totals(invoices, "close_month", "currency"))
+        invoices = tables["draft_invoices"]
+        return DraftReport(
+            invoices.height, tables["draft_line_items"].height, totals(invoices, "close_month", "currency")
+        )
 
 
-def draft(
-    lake: Lake, catalog: Catalog, now: datetime, marks: Watermarks | None = None
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Draft invoices and their lines as of `now`, as the tables would have them, computed without writing."""
+def draft(lake: Lake, catalog: Catalog, now: datetime, marks: Watermarks | None = None) -> dict[str, pl.DataFrame]:
+    """As of `now`, computed without writing: draft_invoices, draft_line_items, pending_ledger_entries and balances, by
+    the name of their table and as it would have them."""
     marks = marks or watermarks(lake, catalog, now)
-    billed = bill(inputs(lake, catalog, now, marks=marks), holding(lake))
+    billed = bill(inputs(lake, catalog, now, marks=marks), holding(lake), counting(lake))
     seen = {
         "computed_as_of": pl.lit(now),
         "events_through": pl.lit(marks.events_through, dtype=pl.Int64),
@@ -139,13 +150,20 @@ def draft(
         "events_through_right", strict=False
     )
     held = billed.invoices.select("invoice_id", "hold_reasons")
-    found = lake.collect_all(
-        {
-            "draft_invoices": as_table("draft_invoices", invoices),
-            "draft_line_items": as_table("draft_line_items", billed.line_items.join(held, on="invoice_id")),
-        }
-    )
-    return found["draft_invoices"], found["draft_line_items"]
+    tables = {
+        "draft_invoices": invoices,
+        "draft_line_items": billed.line_items.join(held, on="invoice_id"),
+        **of_balances(billed, now, sealed_months(lake, marks.ledger_through), holding(lake)),
+    }
+    return lake.collect_all({table: as_table(table, frame) for table, frame in tables.items()})
+
+
+def of_balances(billed: Bill, now: datetime, sealed: tuple[str, ...], hold: Hold) -> dict[str, pl.LazyFrame]:
+    """What is left of every balance, and the rows that its drafts would write if all of them became final now."""
+    if billed.settled is None:
+        return {table: TABLES[table].empty() for table in ("pending_ledger_entries", "balances")}
+    pending = hold(billed.settled.entries(billed.invoices, month_after(now), f"{now:%Y-%m}", sealed))
+    return {"pending_ledger_entries": pending, "balances": billed.settled.table(pending)}
 
 
 def by_disposition(unbilled: pl.DataFrame) -> pl.DataFrame:

@@ -12,17 +12,18 @@ import polars as pl
 
 from billing_assets.catalog import Catalog, resolve
 from billing_assets.columns import TIMESTAMP
+from billing_assets.commitments import TRUEUP
 from billing_assets.errors import InvariantBreach
 from billing_assets.invoicing.drafts import NOT_HELD
 from billing_assets.invoicing.finalize import Watermarks, due, events_of, numbered, stamped
-from billing_assets.pipeline import charging_terms, open_scheduled
-from billing_assets.reconcile import gate
+from billing_assets.pipeline import charging_terms, month_after, open_scheduled
+from billing_assets.reconcile import gate, ledger_gate
 from billing_assets.runs import batches, manual_entries
 from billing_assets.runs.billing import totals
 from billing_assets.runs.catalogs import keep_version, recorded_catalog
 from billing_assets.runs.inputs import holding, inputs, sealed_months, started_periods, watermarks
 from billing_assets.runs.late import late_months
-from billing_assets.runs.months import month_of
+from billing_assets.runs.months import Month, month_of
 from billing_assets.runs.reports import FinalizeReport
 from billing_assets.runs.seals import months_between, months_to_seal, seals
 from billing_assets.runs.tables import as_table
@@ -43,7 +44,7 @@ class Books:
 
     @property
     def is_empty(self) -> bool:
-        return self.rows["invoices"].is_empty() and self.rows["month_closes"].is_empty()
+        return all(self.rows[name].is_empty() for name in ("invoices", "ledger_entries", "month_closes"))
 
 
 def finalize(lake: Lake, catalog: Catalog, month: str, now: datetime, by: str) -> FinalizeReport:
@@ -145,7 +146,8 @@ def books_of(
     computed = month_of(lake, catalog, month, marks)
     settings = catalog.settings
     last_numbers = taken.group_by("issuing_entity", "number_series").agg(pl.col("number_sequence").max())
-    final = due(computed.invoices.lazy(), marks.computed_as_of, month)
+    sealed_before = sealed_months(lake, marks.ledger_through)
+    final, entries = final_of(lake, computed, marks, month, sealed_before)
     final = numbered(final, last_numbers, settings.issuing_entity, settings.invoice_number_format)
     invoices = lake.collect(stamped(final, marks))
     items = computed.line_items.join(invoices.select("invoice_id"), on="invoice_id", how="semi")
@@ -153,13 +155,32 @@ def books_of(
     events = events_of(invoices.lazy(), "FINALIZED", marks.computed_as_of, by)
     rows = {
         "line_items": items,
-        "ledger_entries": TABLES["ledger_entries"].empty().drop("batch_no").collect(),
+        "ledger_entries": entries,
         "invoice_events": events.collect(),
         "invoices": invoices,
     }
     rows["month_closes"] = seals(lake, marks, sealed, rows, by, listed)
     checks = gate(invoices.lazy(), items.lazy(), taken, computed.equation.lazy())
+    ledger = lake.scan("ledger_entries", through={"batch_no": marks.ledger_through})
+    checks |= ledger_gate(items.lazy(), entries.lazy(), ledger)
     return Books(rows, computed.invoices, lake.collect_all(checks))
+
+
+def final_of(
+    lake: Lake, computed: Month, marks: Watermarks, month: str, sealed: tuple[str, ...]
+) -> tuple[pl.LazyFrame, pl.DataFrame]:
+    """What becomes final, and its ledger rows. A true-up follows the invoices that could still draw on its commit."""
+    final = due(computed.invoices.lazy(), marks.computed_as_of, month)
+    settled = computed.settled
+    if settled is None:
+        return final, lake.collect(TABLES["ledger_entries"].empty().drop("batch_no"))
+    final = lake.collect(final).lazy()
+    others = final.filter(pl.col("invoice_type") != TRUEUP)
+    ready = settled.ready(others).select("invoice_id")
+    trueups = final.filter(pl.col("invoice_type") == TRUEUP).join(ready, on="invoice_id", how="semi")
+    final = lake.collect(pl.concat([others, trueups])).lazy()
+    until = month_after(datetime.strptime(month, "%Y-%m").replace(tzinfo=marks.computed_as_of.tzinfo))
+    return final, lake.collect(settled.entries(final, until, month, sealed))
 
 
 def write(batch: batches.Batch, books: Books, now: datetime) -> None:

@@ -8,10 +8,11 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from billing_assets import __version__, metering
-from billing_assets.catalog import Catalog, resolve
+from billing_assets.catalog import Catalog, CatalogFrames, resolve
+from billing_assets.commitments import ENTRY
 from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.periods import billing_periods, close_month
-from billing_assets.pipeline import EventsAt, Hold, Inputs
+from billing_assets.pipeline import Books, Count, EventsAt, Hold, Inputs
 from billing_assets.pipeline.charging import CHARGE_KEY
 from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
@@ -40,8 +41,8 @@ def inputs(
     books_through = marks.ledger_through if marks else lake.committed("books")
     frames = resolve(catalog)
     periods = lake.collect(started_periods(lake, frames.contracts, catalog.settings.starting_at, now, books_through))
-    of_month = pl.lit(value=True) if month is None else pl.col("close_month") == month
-    periods = periods.with_columns(is_billed=pl.col("is_open") & of_month)
+    asked = pl.lit(value=True) if month is None else is_asked(lake, frames, month)
+    periods = periods.with_columns(is_billed=pl.col("is_open") & asked)
     first = _first_day(periods.filter("is_billed"), month, now)
     read = {"ingest_batch": events_through}
     return Inputs(
@@ -54,6 +55,7 @@ def inputs(
         events=events_at(lake, read),
         billed_charges=billed_charges(lake, books_through),
         scheduled=scheduled_invoices(lake, books_through),
+        books=books(lake, books_through),
         sealed_months=sealed_months(lake, books_through),
         month=month,
         now=now,
@@ -65,17 +67,44 @@ def holding(lake: Lake) -> Hold:
     return lambda frame: lake.collect(frame).lazy()
 
 
+def counting(lake: Lake) -> Count:
+    """The number in a frame of one row and column."""
+    return lambda frame: int(lake.collect(frame).item())
+
+
+def is_asked(lake: Lake, frames: CatalogFrames, month: str) -> pl.Expr:
+    """Whether a period is of `month`, or of one before it in a pool of balances, which its invoice draws on first."""
+    balances = (frames.access_segments, frames.recurring_balances)
+    pools = lake.collect(pl.concat([frame.select("pool") for frame in balances]).unique())["pool"]
+    earlier = (pl.col("close_month") < month) & pl.col("pool").is_in(pools.implode())
+    return (pl.col("close_month") == month) | earlier
+
+
+def books(lake: Lake, books_through: int) -> Books:
+    """The ledger and the final USAGE invoices."""
+    through = {"batch_no": books_through}
+    usage = pl.col("invoice_type").is_in(["USAGE", "USAGE_CONSOLIDATED"]) & (pl.col("status") != "VOID")
+    final = lake.scan("invoices", through=through).filter(usage)
+    return Books(
+        ledger=lake.scan("ledger_entries", through=through).select(*ENTRY),
+        final_usage=final.select("contract_id", "period_start", "issued_at"),
+    )
+
+
 def billed_charges(lake: Lake, books_through: int) -> pl.LazyFrame:
     """Grain CHARGE_KEY: how many charges of subscriptions, schedules and purchases invoices have that are not void."""
     through = {"batch_no": books_through}
     void = lake.scan("invoices", through=through).filter(pl.col("status") == "VOID").select("invoice_id")
+    is_subscription = pl.col("line_type") == "subscription"
     return (
         lake.scan(
             "line_items", pl.col("line_type").is_in(["subscription", "scheduled", "commit_purchase"]), through=through
         )
         .join(void, on="invoice_id", how="anti")
+        # A subscription's charge may be split into what balances cover and what they do not.
+        .with_columns(balance_id=pl.when(~is_subscription).then("balance_id"))
         .group_by(CHARGE_KEY)
-        .agg(billed=pl.len())
+        .agg(billed=pl.when(is_subscription.first()).then(pl.lit(1, dtype=pl.UInt32)).otherwise(pl.len()))
     )
 
 

@@ -14,11 +14,11 @@ import polars as pl
 
 from billing_assets.catalog import Catalog
 from billing_assets.invoicing.finalize import Watermarks
-from billing_assets.pipeline import bill
-from billing_assets.runs.inputs import holding, inputs
+from billing_assets.pipeline import Settled, bill
+from billing_assets.runs.inputs import counting, holding, inputs
 from billing_assets.storage.lake import Lake
 
-READ = ("usage_states", "usage_values", "events", "invoices", "month_closes", "batches")
+READ = ("usage_states", "usage_values", "events", "invoices", "ledger_entries", "month_closes", "batches")
 """Every table that a computation reads. `batches` has the watermarks, and changes with each batch."""
 
 
@@ -37,11 +37,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """Drafts of a month, their lines, and the equation of its usage."""
+    """Drafts of a month, and of earlier ones in its pools, their lines, the equation of usage, and what is drawn."""
 
     invoices: pl.DataFrame
     line_items: pl.DataFrame
     equation: pl.DataFrame
+    settled: Settled | None
 
 
 _kept: dict[Question, Month] = {}
@@ -77,6 +78,6 @@ def month_of(lake: Lake, catalog: Catalog, month: str, marks: Watermarks) -> Mon
     kept = _kept.pop(question(lake, catalog, month, marks.computed_as_of, marks), None)
     if kept is not None:
         return kept
-    billed = bill(inputs(lake, catalog, marks.computed_as_of, month, marks), holding(lake))
+    billed = bill(inputs(lake, catalog, marks.computed_as_of, month, marks), holding(lake), counting(lake))
     needed = {"invoices": billed.invoices, "line_items": billed.line_items, "equation": billed.equation}
-    return Month(**lake.collect_all(needed))
+    return Month(**lake.collect_all(needed), settled=billed.settled)

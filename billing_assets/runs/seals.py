@@ -30,7 +30,10 @@ def months_to_seal(
     settings, now = catalog.settings, marks.computed_as_of
     sealed = sealed_months(lake, marks.ledger_through)
     periods = started_periods(lake, resolve(catalog).contracts, settings.starting_at, now, marks.ledger_through)
-    open_months = set(lake.collect(periods.filter("is_open", pl.col("close_month") != month))["close_month"])
+    others = periods.filter("is_open", pl.col("close_month") != month).join(
+        finalized.lazy().select("contract_id", "period_start"), on=["contract_id", "period_start"], how="anti"
+    )
+    open_months = set(lake.collect(others)["close_month"])
     open_months |= set(drafts.join(finalized.select("invoice_id"), on="invoice_id", how="anti")["close_month"])
     chosen = []
     for candidate in months_between(settings.starting_at, now - settings.grace_period):

@@ -31,7 +31,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "minor_digits": COUNT, "starting_at": TIMESTAMP, "ending_before": TIMESTAMP, "frequency_months": COUNT,
         "frequency_weeks": COUNT, "anchor_at": TIMESTAMP, "net_payment_terms_days": COUNT, "skip_zero_invoices": YES,
         "metric_exception_tolerance": COUNT, "late_usage": TEXT, "multiplier_override_prioritization": TEXT,
-        "billing_provider": TEXT, "bills_charges_on_usage_invoices": YES, "payer_contract_id": TEXT,
+        "billing_provider": TEXT, "bills_charges_on_usage_invoices": YES, "payer_contract_id": TEXT, "pool": TEXT,
     },
     "scheduled_charges": {
         "charge_id": TEXT, "contract_id": TEXT, "product_id": TEXT, "name": TEXT, "charged_at": TIMESTAMP,
@@ -134,7 +134,8 @@ class Book:
             "contract_position": len(self.rows["contracts"]), "customer_id": f"of {contract}", "rate_card_id": "card",
             "currency": "USD", "minor_digits": 2, "net_payment_terms_days": 30, "skip_zero_invoices": False,
             "multiplier_override_prioritization": "LOWEST_MULTIPLIER", "bills_charges_on_usage_invoices": False,
-            "payer_contract_id": contract, "anchor_at": at(anchor) if anchor else starts.replace(day=1, hour=0),
+            "payer_contract_id": contract, "pool": contract,
+            "anchor_at": at(anchor) if anchor else starts.replace(day=1, hour=0),
         }  # fmt: skip
         return self.add(
             "contracts", contract_id=contract, starting_at=starts, ending_before=at(end) if end else None,

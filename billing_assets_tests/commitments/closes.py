@@ -88,7 +88,7 @@ class Books:
         rows = self.open_rows(now)
         lines = collected(self.drawing(rows))
         opened = collected(order(openings(self.access, self.ledger.lazy())))
-        settled = settle(lines, opened, self.terms_of_access, 2 * len(self.balances), collected)
+        settled = settle(lines, opened, self.terms_of_access, number, collected)
         due = [row["invoice_id"] for row in rows if row["issued_at"] <= now and row["invoice_id"] not in held]
         missing = self.missing(opened, settled.draws, now)
         written = self.rows_of(lines, opened, settled, due, missing, now, month)
@@ -151,6 +151,10 @@ class Books:
             (row["entry_type"], f"{row['effective_at']:%m-%d}", f"{row['amount'].normalize():f}", row["close_month"])
             for row in rows
         ]
+
+
+def number(found: pl.LazyFrame) -> int:
+    return int(found.collect().item())
 
 
 def in_pool(row: Row) -> tuple[datetime, bool, str]:

@@ -28,6 +28,7 @@ from billing_assets_tests.commitments.strategies import books
 
 INVOICE_COLUMNS: dict[str, Any] = {
     "customer_id": "u", "currency": "USD", "minor_digits": 2, "product_type": "USAGE", "tags": "[]",
+    "rate_card_id": "card",
     "period_start": JANUARY, "period_end": FEBRUARY, "rate_id": "r", "override_id": None, "price_lane": "LIST",
     "discount_id": None, "balance_id": None, "segment_id": None, "atom_key": None, "name": "API",
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -9,10 +10,11 @@ import polars as pl
 import pytest
 
 from billing_assets.columns import DECIMAL, TIMESTAMP
-from billing_assets.invoicing.drafts import HoldPolicy, draft_invoices
+from billing_assets.invoicing.drafts import NOT_HELD, HoldPolicy, draft_invoices, with_predecessors
 from billing_assets.invoicing.finalize import NUMBER_FORMAT, Watermarks, due, numbered, stamped
 from billing_assets.invoicing.headers import usage_invoices
 from billing_assets.invoicing.lines import line_items, of_periods
+from billing_assets.money import ZERO
 from billing_assets.reconcile import altered_contents, invoice_sums, line_numbers, number_gaps
 
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
@@ -155,14 +157,44 @@ def test_holds(held_by: dict[str, pl.LazyFrame], policy: HoldPolicy, amount: str
     invoices, _ = drafted(periods("c"), frame(line("c", amount)), policy, **held_by)
     expected = ",".join(f'"{reason}"' for reason in reasons.split(",") if reason)
     assert invoices.collect()["hold_reasons"].item() == f"[{expected}]"
-    assert due(invoices, NOW, None).collect().height == (not reasons)
+    assert due(pooled(invoices), NOW, "2026-01").collect().height == (not reasons)
 
 
 def test_nothing_is_due_inside_the_grace_period_or_for_another_month() -> None:
     invoices, _ = drafted(periods("c"), frame())
-    assert due(invoices, datetime(2026, 2, 1, 23, tzinfo=UTC), None).collect().is_empty()
-    assert due(invoices, datetime(2026, 2, 2, tzinfo=UTC), "2026-01").collect().height == 1
-    assert due(invoices, NOW, "2026-02").collect().is_empty()
+    drafts = pooled(invoices)
+    assert due(drafts, datetime(2026, 2, 1, 23, tzinfo=UTC), "2026-01").collect().is_empty()
+    assert due(drafts, datetime(2026, 2, 2, tzinfo=UTC), "2026-01").collect().height == 1
+    assert due(drafts, NOW, "2026-02").collect().is_empty()
+
+
+def test_what_waits_for_others_is_not_due() -> None:
+    invoices, _ = drafted(periods("c"), frame())
+    found = pl.LazyFrame({"invoice_id": invoices.collect()["invoice_id"], "predecessor_held": [False], "waits": [True]})
+    waiting = with_predecessors(invoices.with_columns(pool=pl.lit("c")), found)
+    assert due(waiting, NOW, "2026-01").collect().is_empty()
+    assert waiting.collect()["hold_reasons"].to_list() == ["[]"]
+
+
+@pytest.mark.parametrize(("policy", "reasons"), [(HoldPolicy(), ""), (HoldPolicy(total_over=ZERO), "TOTAL_OVER_LIMIT")])
+def test_behind_a_held_invoice_it_is_held_too(policy: HoldPolicy, reasons: str) -> None:
+    invoices, _ = drafted(periods("c"), frame(line("c", "1")), policy)
+    found = pl.LazyFrame({"invoice_id": invoices.collect()["invoice_id"], "predecessor_held": [True], "waits": [False]})
+    held_by = [*filter(None, [reasons]), "PREDECESSOR_HELD"]
+    told = with_predecessors(invoices, found).collect()["hold_reasons"].item()
+    assert json.loads(told) == held_by
+
+
+def test_invoices_of_earlier_months_are_due_with_those_of_their_pool() -> None:
+    rows = [("early", "c", "2026-01"), ("now", "c", "2026-02"), ("other", "d", "2026-01"), ("next", "c", "2026-03")]
+    drafts = pl.LazyFrame(rows, schema=["invoice_id", "pool", "close_month"], orient="row").with_columns(
+        issued_at=pl.lit(NOW), hold_reasons=pl.lit(NOT_HELD), waits=pl.lit(value=False)
+    )
+    assert due(drafts, NOW, "2026-02").sort("invoice_id").collect()["invoice_id"].to_list() == ["early", "now"]
+
+
+def pooled(invoices: pl.LazyFrame) -> pl.LazyFrame:
+    return invoices.with_columns(pool=pl.lit(None, dtype=pl.String), waits=pl.lit(value=False))
 
 
 def test_numbers_go_on_after_those_that_are_taken() -> None:

@@ -15,7 +15,7 @@ import polars as pl
 
 from billing_assets import runs
 from billing_assets.pipeline import bill
-from billing_assets.runs.inputs import holding, inputs
+from billing_assets.runs.inputs import counting, holding, inputs
 from billing_assets_tests.oracle.oracle import Batch, Invoice, Line, Result
 from billing_assets_tests.oracle.oracle import bill as oracle_bill
 from billing_assets_tests.pipeline.closing import Books, Closed
@@ -133,7 +133,7 @@ def ingest_rows(books: Books) -> list[Row]:
 def dispositions(books: Books, now: datetime) -> dict[Disposition, int]:
     """Events per (metric, disposition, day) of all months at once, as rating lists them before anything is final."""
     lake = books.lake
-    billed = bill(inputs(lake, books.catalog, now), holding(lake))
+    billed = bill(inputs(lake, books.catalog, now), holding(lake), counting(lake))
     frames = lake.collect_all({"listed": billed.unbilled, "equation": billed.equation})
     assert frames["equation"].filter(pl.col("accepted") != pl.col("billed") + pl.col("listed")).is_empty()
     keys = ["billable_metric_id", "disposition", "usage_date"]

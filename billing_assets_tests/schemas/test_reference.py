@@ -7,6 +7,7 @@ from billing_assets.schemas.reference import NOT_WRITTEN_YET, reference
 from billing_assets_tests.cli.process import ROOT
 from billing_assets_tests.conftest import ClosedSample
 
+DECISIONS_ONLY = "actions"
 FAILURES_ONLY = "check_failures"
 
 
@@ -26,4 +27,4 @@ def test_every_column_has_a_meaning() -> None:
 
 def test_a_close_writes_the_other_tables(closed_sample: ClosedSample) -> None:
     absent = {name for name in TABLES if not closed_sample.lake.exists(name)}
-    assert absent == {*NOT_WRITTEN_YET, FAILURES_ONLY}
+    assert absent == {*NOT_WRITTEN_YET, FAILURES_ONLY, DECISIONS_ONLY}
