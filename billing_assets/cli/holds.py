@@ -15,6 +15,8 @@ NEXT_STEPS = {
     "settings.hold_negative_total to false, then close again",
     "TOTAL_OVER_LIMIT": "look at `billing show {invoice_id}`; if the total is right, raise settings.hold_total_over, "
     "then close again",
+    "PREDECESSOR_HELD": "an earlier invoice that can draw on the same balance is held; clear that one, and this "
+    "follows in the same close; `billing invoices --customer {customer_id}` lists both",
     "SEALED_MONTH": "{close_month} is sealed and takes no further invoice; look at the dates of {contract_id}, which "
     "gave the month an invoice after its seal",
 }

@@ -21,7 +21,7 @@ from billing_assets.reconcile import gate, ledger_gate
 from billing_assets.runs import batches, manual_entries
 from billing_assets.runs.billing import totals
 from billing_assets.runs.catalogs import keep_version, recorded_catalog
-from billing_assets.runs.inputs import holding, inputs, sealed_months, started_periods, watermarks
+from billing_assets.runs.inputs import holding, inputs, open_trueups, sealed_months, started_periods, watermarks
 from billing_assets.runs.late import late_months
 from billing_assets.runs.months import Month, month_of
 from billing_assets.runs.reports import FinalizeReport
@@ -232,6 +232,7 @@ def report(month: str, batch_no: int | None, books: Books, now: datetime) -> Fin
         month=month,
         batch_no=batch_no,
         finalized=totals(invoices, "invoice_type", "currency"),
+        earlier=totals(invoices.filter(pl.col("close_month") < month), "close_month", "currency"),
         held=held.select(shown).sort("contract_id", "period_start"),
         not_yet_due=others.filter(~is_due).height,
         open=others.height,
@@ -244,19 +245,18 @@ def report(month: str, batch_no: int | None, books: Books, now: datetime) -> Fin
 def due_months(lake: Lake, catalog: Catalog, now: datetime) -> tuple[str, ...]:
     """Months with something to do at `now`, in order.
 
-    An open period or a SCHEDULED invoice is due, or late usage is to be listed; and the last of the months that only
-    wait for their seal.
+    An open period or a SCHEDULED invoice is due, a commitment has ended and is not settled, or late usage is to be
+    listed; and the last of the months that only wait for their seal.
     """
-    settings = catalog.settings
-    periods = started_periods(
-        lake, resolve(catalog).contracts, settings.starting_at, now, lake.committed(SEQUENCE)
-    ).filter("is_open")
+    settings, frames, through = catalog.settings, resolve(catalog), lake.committed(SEQUENCE)
+    periods = started_periods(lake, frames.contracts, settings.starting_at, now, through).filter("is_open")
     is_due = pl.col("period_end") + pl.lit(settings.grace_period) <= pl.lit(now, dtype=TIMESTAMP)
     found = lake.collect(periods.group_by("close_month").agg(is_due=is_due.any()))
     charged = lake.collect(open_scheduled(charging_terms(inputs(lake, catalog, now)), holding(lake)))
     is_charged = charged["issued_at"] <= now
-    open_months = {*found["close_month"], *charged["close_month"]}
-    due = {*found.filter("is_due")["close_month"], *charged.filter(is_charged)["close_month"]}
+    unsettled = set(lake.collect(open_trueups(lake, frames, now, through))["close_month"])
+    open_months = {*found["close_month"], *charged["close_month"], *unsettled}
+    due = {*found.filter("is_due")["close_month"], *charged.filter(is_charged)["close_month"], *unsettled}
     # One run seals every month before it too, up to the first that has something open.
     over = months_between(settings.starting_at, now - settings.grace_period)
     sealable = set(takewhile(lambda month: month not in open_months, over)) - set(sealed_months(lake))

@@ -9,8 +9,10 @@ import polars as pl
 
 from billing_assets import __version__, metering
 from billing_assets.catalog import Catalog, CatalogFrames, resolve
+from billing_assets.columns import TIMESTAMP
 from billing_assets.commitments import ENTRY
 from billing_assets.invoicing.finalize import Watermarks
+from billing_assets.money import zero
 from billing_assets.periods import billing_periods, close_month
 from billing_assets.pipeline import Books, Count, EventsAt, Hold, Inputs
 from billing_assets.pipeline.charging import CHARGE_KEY
@@ -88,6 +90,18 @@ def books(lake: Lake, books_through: int) -> Books:
     return Books(
         ledger=lake.scan("ledger_entries", through=through).select(*ENTRY),
         final_usage=final.select("contract_id", "period_start", "issued_at"),
+    )
+
+
+def open_trueups(lake: Lake, frames: CatalogFrames, now: datetime, books_through: int) -> pl.LazyFrame:
+    """Grain POSTPAID commit that has ended by `now` and is not settled: close_month and dated_at of its true-up."""
+    rows = lake.scan("ledger_entries", through={"batch_no": books_through}).group_by("segment_id")
+    left = rows.agg(left=pl.col("amount").sum())
+    return (
+        frames.trueup_terms.filter(pl.col("dated_at") <= pl.lit(now, dtype=TIMESTAMP))
+        .join(left, on="segment_id", how="left")
+        .filter(pl.col("left").is_null() | (pl.col("left") != zero()))
+        .select("dated_at", close_month=close_month(pl.col("dated_at")))
     )
 
 
