@@ -29,6 +29,7 @@ from billing_assets.metering.grain import (
     SLICE_OF_METRIC,
     UNMATCHED,
 )
+from billing_assets.metering.invoiced import WINDOW, settled_stays
 from billing_assets.metering.levels import opening_levels, openings
 from billing_assets.metering.measures import (
     NO_METRIC,
@@ -38,7 +39,7 @@ from billing_assets.metering.measures import (
     measure_of,
     metric_frame,
 )
-from billing_assets.metering.placement import WINDOW, placements
+from billing_assets.metering.placement import placements
 from billing_assets.metering.slices import hours_of_cut_days, slices, value_slices, watermarks
 from billing_assets.metering.states import group_json
 from billing_assets.money import zero
@@ -99,20 +100,22 @@ def attribute(
     periods: pl.LazyFrame,
     now: datetime,
     hold: Callable[[pl.LazyFrame], pl.LazyFrame],
+    invoiced: pl.LazyFrame | None = None,
 ) -> Attribution:
     """Attribute the hours that have begun by `now`. `hold` computes a frame once that is read many times.
 
     `past` is `levels.history` of all states before the first of `states`.
     `periods` has every billing period that the usage can lie in: contract_id, period_start, period_end, close_month,
     `is_billed` (this computation is about it) and `events_through` (not null: final, with the last ingest batch that it
-    has seen).
+    has seen). `invoiced`: references that moved since final invoices counted them (`with_invoiced`).
     """
     begun = pl.col("window_start") <= pl.lit(now, dtype=TIMESTAMP)
     measures = compile_measures(terms.metrics)
     hours, marks = hold(hours_of_cut_days(frames, periods)), hold(watermarks(periods))
     merged = hold(slices(states.filter(begun), measures, hours, marks))
-    placed = hold(placements(merged.select(WINDOW).unique(), frames, periods))
-    possible = hold(_candidates(merged, placed, terms, frames))
+    placed = hold(placements(merged.select(WINDOW).unique(), frames, periods, invoiced))
+    possible = _candidates(merged, placed, terms, frames)
+    possible = hold(possible if invoiced is None else settled_stays(hold(possible)))
     candidates = hold(pl.concat([possible.filter("is_current"), _unmatched(merged, measures)], how="diagonal"))
     found = hold(
         openings(past, merged, measures, frames, periods).pipe(_excluded, terms.metrics).filter(~pl.col("is_excluded"))
@@ -231,10 +234,11 @@ def _takers(frames: CatalogFrames) -> pl.LazyFrame:
 def _code() -> pl.Expr:
     """The disposition so far: BILLED where the product's price decides."""
     final = pl.col("events_through").is_not_null()
+    after = pl.col("batches_after") >= pl.col("events_through")
     return (
         pl.when(pl.col("place") != CODE[BILLED])
         .then("place")
-        .when(final & (pl.col("batches_after") >= pl.col("events_through")))
+        .when(final & (pl.col("is_unseen").fill_null(value=False) | after))
         .then(CODE[LATE])
         .when(final)
         .then(CODE[SETTLED])

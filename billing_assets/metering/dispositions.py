@@ -32,6 +32,9 @@ from billing_assets.money import decimal
 
 STATUS_CODES = {"rated": CODE[BILLED], "unrated": CODE[UNRATED], "not_entitled": CODE[NOT_ENTITLED]}
 
+MOVED = "attribution"
+"""Why usage is late that was there in time: its reference was not the customer's when the invoice became final."""
+
 KEPT = (
     *SLICE_OF_METRIC,
     *("window_end", "batches_through", "usage_date", "aggregation_type", "event_count", "exception_count", "sum"),
@@ -46,7 +49,9 @@ def disposed(candidates: pl.LazyFrame, usage: pl.LazyFrame, quantified: pl.LazyF
     `quantified` is the segments with their final status. Where a slice could be several things the first of PRECEDENCE
     holds: an event that any product bills is billed.
     """
-    undecided = candidates.filter(pl.col("code") != CODE[BILLED]).with_columns(reason=pl.lit(None, dtype=pl.String))
+    undecided = candidates.filter(pl.col("code") != CODE[BILLED]).with_columns(
+        reason=pl.when((pl.col("code") == CODE[LATE]) & pl.col("is_unseen")).then(pl.lit(MOVED))
+    )
     together = pl.concat([_priced(usage, quantified).select(KEPT), undecided.select(KEPT)])
     rank = pl.col("level").cast(pl.Int64) * CANDIDATES + pl.col("preference")
     chosen = (

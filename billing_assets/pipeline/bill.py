@@ -32,7 +32,8 @@ class Inputs:
 
     periods: every billing period that has started, with PERIOD columns of its contract, `close_month`, `is_billed` (to
     be computed now) and `events_through` (not null where it is final). month: the close month that is computed; None:
-    every open period. states and values reach back to the start of the first billed period and of the month.
+    every open period. invoiced: references that moved since final invoices counted them (`metering.attribute`); None
+    where none did. states and values reach back to the start of the first billed period and of the month.
     past: what levels of time-weighted metrics come to before that (`metering.history`); empty without such metrics.
     events: read only where something is listed as unbilled, or counts against a tolerance. billed_charges, scheduled:
     charges that final invoices have, and the SCHEDULED invoices that exist (`charging.Terms`). books: what is drawn.
@@ -41,6 +42,7 @@ class Inputs:
     catalog: Catalog
     frames: CatalogFrames
     periods: pl.LazyFrame
+    invoiced: pl.LazyFrame | None
     states: pl.LazyFrame
     values: pl.LazyFrame
     past: pl.LazyFrame
@@ -175,7 +177,7 @@ def attribution(given: Inputs, hold: Hold) -> metering.Attribution:
     """Whose usage it is, held."""
     terms = terms_of(given.catalog)
     found = metering.attribute(
-        given.states, given.values, given.past, terms, given.frames, given.periods, given.now, hold
+        given.states, given.values, given.past, terms, given.frames, given.periods, given.now, hold, given.invoiced
     )
     found = replace(
         found, usage=hold(found.usage), values=hold(found.values), opening_levels=hold(found.opening_levels)

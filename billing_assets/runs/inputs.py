@@ -16,6 +16,7 @@ from billing_assets.money import zero
 from billing_assets.periods import billing_periods, close_month
 from billing_assets.pipeline import Books, Count, EventsAt, Hold, Inputs
 from billing_assets.pipeline.charging import CHARGE_KEY
+from billing_assets.runs.invoiced import invoiced_references
 from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
 
@@ -47,10 +48,12 @@ def inputs(
     periods = periods.with_columns(is_billed=pl.col("is_open") & asked)
     first = _first_day(periods.filter("is_billed"), month, now)
     read = {"ingest_batch": events_through}
+    near = periods.filter(pl.col("period_end") > first).lazy()
     return Inputs(
         catalog=catalog,
         frames=frames,
-        periods=periods.filter(pl.col("period_end") > first).lazy(),
+        periods=near,
+        invoiced=invoiced_references(lake, frames, near, books_through),
         states=lake.scan("usage_states", pl.col("usage_date") >= first.date(), through=read),
         values=lake.scan("usage_values", pl.col("usage_date") >= first.date(), through=read),
         past=past_levels(lake, catalog, first.date(), read),
