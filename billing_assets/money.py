@@ -64,12 +64,14 @@ def to_minor_unit(amount: pl.Expr, digits: pl.Expr) -> pl.Expr:
 def proportion(part: pl.Expr, whole: pl.Expr, of: pl.Expr) -> pl.Expr:
     """`part x of / whole`, rounded once, half to even, at the 12th place; 0 < part <= whole, 0 <= of; else null.
 
-    A product that is rounded before it is divided is rounded twice. So a first quotient is corrected by its exact
-    remainder in units of 1e-24: the two products wrap, but their difference is small and therefore right. Fails, as
-    every product does, where `part x of` does not fit; where `of` is the whole there is no product.
+    A product that is rounded before it is divided is rounded twice. So an estimate is corrected by its exact remainder
+    in units of 1e-24: the two products wrap, but their difference is small and therefore right. The estimate never
+    multiplies `part` with `of`, which may be too much for a decimal where the result is not: it takes the ratio, and
+    then what the ratio's rounding left.
     """
     divisor = pl.when((whole > zero()) & (whole != of)).then(whole)
-    estimate = part * pl.when(whole != of).then(of) / divisor
+    ratio = part / divisor
+    estimate = ratio * of + (part - ratio * divisor) * of / divisor
     parts, wholes, ofs, estimated = (value.to_physical() for value in (part, divisor, of, estimate))
     remainder = parts * ofs - estimated * wholes
     steps = remainder // wholes

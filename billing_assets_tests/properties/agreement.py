@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -133,7 +133,10 @@ def ingest_rows(books: Books) -> list[Row]:
 def dispositions(books: Books, now: datetime) -> dict[Disposition, int]:
     """Events per (metric, disposition, day) of all months at once, as rating lists them before anything is final."""
     lake = books.lake
-    billed = bill(inputs(lake, books.catalog, now), holding(lake), counting(lake))
+    given = inputs(lake, books.catalog, now)
+    # Drafts read usage from the first open period on, where the oracle lists what is before it too.
+    everything = replace(given, states=lake.scan("usage_states"), values=lake.scan("usage_values"))
+    billed = bill(everything, holding(lake), counting(lake))
     frames = lake.collect_all({"listed": billed.unbilled, "equation": billed.equation})
     assert frames["equation"].filter(pl.col("accepted") != pl.col("billed") + pl.col("listed")).is_empty()
     keys = ["billable_metric_id", "disposition", "usage_date"]
