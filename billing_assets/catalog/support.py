@@ -27,7 +27,6 @@ def _gap(collection: str, field: str, what: str, *values: str) -> Gap:
 
 
 GAPS: tuple[Gap, ...] = (
-    _gap("contracts", "hierarchy", "a hierarchy"),
     _gap("contracts", "spend_threshold", "a spend threshold"),
     _gap("contracts", "prepaid_balance_threshold", "a prepaid balance threshold"),
 )

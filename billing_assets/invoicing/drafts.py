@@ -47,28 +47,25 @@ def draft_invoices(
 ) -> pl.LazyFrame:
     """One row per header that becomes an invoice, as of now, with its hold reasons.
 
-    `unrated` and `exceptions` are keyed by (contract_id, period_start); `exceptions` has `exception_count`. `unpriced`
-    has the invoice_id of those with a charge without a price, which are held like those with unrated usage. An
-    invoice over nothing exists with total 0 unless its contract skips zero invoices (case 76).
+    Grain invoice_id: `unrated`, those with unrated usage; `exceptions`, with `exception_count`; and `unpriced`, those
+    with a charge without a price, which are held like those with unrated usage. An invoice over nothing exists with
+    total 0 unless its contract skips zero invoices (case 76).
     """
     contents = line_contents(items)
-    key = ["contract_id", "period_start"]
-    held = unrated.select(*key, unrated=pl.lit(value=True)).unique(maintain_order=False)
+    held = pl.concat([unrated.select("invoice_id"), unpriced.select("invoice_id")]).unique()
     return (
         headers.join(sums(items), on="invoice_id", how="left")
         .with_columns(pl.col(SUMS).fill_null(zero()), pl.col("line_count").fill_null(0))
         .join(contents, on="invoice_id", how="left")
-        .join(held, on=key, how="left")
-        .join(unpriced.select("invoice_id", unpriced=pl.lit(value=True)), on="invoice_id", how="left")
-        .with_columns(unrated=pl.coalesce("unrated", "unpriced"))
-        .join(exceptions.select(*key, "exception_count"), on=key, how="left")
+        .join(held.with_columns(unrated=pl.lit(value=True)), on="invoice_id", how="left")
+        .join(exceptions.select("invoice_id", "exception_count"), on="invoice_id", how="left")
         .filter(~is_skipped())
         .with_columns(
             status=pl.lit("DRAFT"),
             content_hash=content_hash(),
             hold_reasons=hold_reasons(sealed_months, policy),
         )
-        .drop("line_text", "unrated", "unpriced", "exception_count")
+        .drop("line_text", "unrated", "exception_count")
     )
 
 

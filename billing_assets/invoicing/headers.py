@@ -10,18 +10,18 @@ from billing_assets.columns import DECIMAL, TIMESTAMP
 from billing_assets.identity import stable_id
 from billing_assets.periods import close_month
 
-USAGE = "USAGE"
-
 
 def usage_invoices(periods: pl.LazyFrame, customers: pl.LazyFrame, grace_period: timedelta) -> pl.LazyFrame:
-    """One header per (contract, billing period): the USAGE invoices (docs/semantics.md, Invoices).
+    """One header per (contract that pays, billing period): the USAGE invoices, and those that consolidate the usage of
+    children, USAGE_CONSOLIDATED (docs/semantics.md, Invoices). `periods` as of `consolidation.on_invoices`.
 
     Issued at the period's end plus the grace period however late the run, dated the day on which the period ends,
     and due the contract's net terms after issue. The id depends on contract, type, period start and regeneration
     alone, so that a retry cannot make a second invoice.
     """
     return (
-        periods.with_columns(invoice_type=pl.lit(USAGE), regeneration=pl.lit(0, dtype=pl.Int64))
+        periods.filter(pl.col("invoice_contract_id") == pl.col("contract_id"))
+        .with_columns(regeneration=pl.lit(0, dtype=pl.Int64))
         .with_columns(
             invoice_id=invoice_id(pl.col("period_start")),
             close_month=close_month(pl.col("period_end")),
@@ -31,6 +31,20 @@ def usage_invoices(periods: pl.LazyFrame, customers: pl.LazyFrame, grace_period:
         )
         .with_columns(due_at=pl.col("issued_at") + pl.duration(days=pl.col("net_payment_terms_days")))
         .join(customers.select("customer_id", "bill_to"), on="customer_id", how="left")
+    )
+
+
+def invoices_of_periods(periods: pl.LazyFrame, headers: pl.LazyFrame) -> pl.LazyFrame:
+    """Grain (contract, billing period): contract_id, period_start, period_end, and invoice_id of the header that it is
+    on, its invoice_type, issued_at and `dated_at`, the end of the invoice's period."""
+    on = headers.select(
+        "invoice_id", "issued_at", invoice_contract_id="contract_id", invoice_period_start="period_start",
+        dated_at="period_end",
+    )  # fmt: skip
+    own = ("contract_id", "period_start", "period_end")
+    keys = periods.select(*own, "invoice_contract_id", "invoice_period_start", "invoice_type")
+    return keys.join(on, on=["invoice_contract_id", "invoice_period_start"]).drop(
+        "invoice_contract_id", "invoice_period_start"
     )
 
 

@@ -21,6 +21,7 @@ SECTIONS: tuple[tuple[str, ...], ...] = (
 
 IDENTITY = (
     "invoice_id",
+    "contract_id",
     "line_type",
     "product_id",
     "pricing_group_values",
@@ -52,9 +53,9 @@ APPLICATIONS = ("applied_commit_or_credit",)
 OUTSIDE_SUBTOTAL = (*APPLICATIONS, "rounding")
 
 
-def of_periods(lines: pl.LazyFrame, headers: pl.LazyFrame) -> pl.LazyFrame:
-    """`lines` of billing periods with the invoice_id of their period's USAGE invoice."""
-    keys = headers.select("contract_id", "period_start", "invoice_id")
+def of_periods(lines: pl.LazyFrame, invoices: pl.LazyFrame) -> pl.LazyFrame:
+    """`lines` of billing periods with the invoice_id of the invoice that their period is on (`invoices_of_periods`)."""
+    keys = invoices.select("contract_id", "period_start", "invoice_id")
     return lines.join(keys, on=["contract_id", "period_start"], how="inner")
 
 
@@ -64,7 +65,8 @@ def line_items(lines: pl.LazyFrame, headers: pl.LazyFrame) -> pl.LazyFrame:
     `lines` has the charges of the headers, each with its invoice_id; the result has one row per line of an invoice and
     adds up to the invoice's total exactly.
     """
-    charged = lines.pipe(_complete).join(headers.select("invoice_id", "close_month"), on="invoice_id", how="inner")
+    payers = headers.select("invoice_id", "close_month", payer_id="contract_id", payer_customer="customer_id")
+    charged = lines.pipe(_complete).join(payers, on="invoice_id", how="inner")
     rounded = rounding_lines(charged, headers)
     return (
         pl.concat([charged, rounded], how="diagonal")
@@ -75,7 +77,11 @@ def line_items(lines: pl.LazyFrame, headers: pl.LazyFrame) -> pl.LazyFrame:
             service_period_end="period_end",
             origin_customer_id="customer_id",
             origin_contract_id="contract_id",
+            # On a consolidated invoice a line is of who pays, and its origin is whose usage it is.
+            customer_id=pl.coalesce("payer_customer", "customer_id"),
+            contract_id=pl.coalesce("payer_id", "contract_id"),
         )
+        .drop("payer_customer", "payer_id")
     )
 
 
@@ -143,6 +149,7 @@ def _numbered(lines: pl.LazyFrame) -> pl.LazyFrame:
         _rank(0),
         # What concerns the invoice as a whole comes after its products.
         pl.col("product_id").is_null(),
+        "contract_id",
         *product,
         _rank(1),
         "presentation_group_values",

@@ -44,10 +44,10 @@ def place(
 ) -> Placed:
     """Every charge on one invoice, none twice, none lost (docs/semantics.md, Placement of charges).
 
-    `charges` has those that no invoice has yet, with payer_contract_id, placed_at and placement; `usage` the headers
-    of the usage invoices that are not final (`usage_invoices`); `taken` the SCHEDULED invoices that exist
-    (contract_id, charged_at, regeneration), which take no more charges. What `usage` has no invoice for is on a
-    SCHEDULED one of its instant, one per paying contract, currency and instant.
+    `charges` has those that no invoice has yet, with payer_contract_id, placed_at and placement; `usage` the billing
+    periods with the usage invoices that they are on, of those that are not final (`invoices_of_periods`); `taken` the
+    SCHEDULED invoices that exist (contract_id, charged_at, regeneration), which take no more charges. What `usage` has
+    no invoice for is on a SCHEDULED one of its instant, one per paying contract, currency and instant.
     """
     numbered = charges.with_row_index("charge_row").cache()
     found = numbered.pipe(on_usage, usage)
@@ -68,10 +68,9 @@ def place(
 
 def on_usage(charges: pl.LazyFrame, usage: pl.LazyFrame) -> pl.LazyFrame:
     """Grain charge_row: the usage invoice that it goes on, the earliest of several that end on one date."""
-    headers = usage.select(*_ON, payer_contract_id="contract_id")
-    asked = charges.select("charge_row", "payer_contract_id", "placed_at", "placement")
+    asked = charges.select("charge_row", "contract_id", "placed_at", "placement")
     return (
-        asked.join(headers, on="payer_contract_id")
+        asked.join(usage.select(*_ON, "contract_id", "dated_at"), on="contract_id")
         .filter(fits())
         .group_by("charge_row")
         .agg(pl.col(_ON).min_by("period_end"))
@@ -79,15 +78,18 @@ def on_usage(charges: pl.LazyFrame, usage: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def fits() -> pl.Expr:
-    """Whether the charge may be on the usage invoice of [period_start, period_end)."""
-    at, start, end, placement = (pl.col(name) for name in ("placed_at", "period_start", "period_end", "placement"))
+    """Whether the charge may be on the invoice of [period_start, period_end), which ends at `dated_at`: later, where a
+    child's period is on an invoice of its parent."""
+    at, start, end, dated, placement = (
+        pl.col(name) for name in ("placed_at", "period_start", "period_end", "dated_at", "placement")
+    )
     return (
         pl.when(placement == "AT")
-        .then(end == at)
+        .then((end == at) & (dated == at))
         .when(placement == "WITHIN")
         .then((start < at) & (at <= end))
         .when(placement == "ON_DATE")
-        .then(end.dt.date() == at.dt.date())
+        .then((end.dt.date() == at.dt.date()) & (dated.dt.date() == at.dt.date()))
         .otherwise(pl.lit(value=False))
     )
 

@@ -12,7 +12,7 @@ from billing_assets import metering, rating
 from billing_assets.catalog import Catalog, CatalogFrames
 from billing_assets.columns import TIMESTAMP
 from billing_assets.invoicing.drafts import NOT_HELD, HoldPolicy, draft_invoices, with_predecessors
-from billing_assets.invoicing.headers import usage_invoices
+from billing_assets.invoicing.headers import invoices_of_periods, usage_invoices
 from billing_assets.invoicing.lines import line_items
 from billing_assets.metering.attribution import Terms
 from billing_assets.pipeline import charging
@@ -113,9 +113,15 @@ def bill(given: Inputs, hold: Hold, count: Count) -> Bill:
     exceptions = hold(metering.exceptions_by_period(failed, near, metrics, given.now))
     headers = headers_of(found, settled, given)
     drafts = draft_invoices(
-        headers, items, unrated, exceptions, found.unpriced, given.sealed_months, hold_policy(given.catalog)
+        headers,
+        items,
+        on_invoices(unrated, found).unique(),
+        on_invoices(exceptions, found, "exception_count").group_by("invoice_id").agg(pl.col("exception_count").sum()),
+        found.unpriced,
+        given.sealed_months,
+        hold_policy(given.catalog),
     )
-    drafts = hold(in_their_pools(hold(drafts), settled, unrated, given))
+    drafts = hold(in_their_pools(hold(drafts), settled, found, unrated, given))
 
     outcome = hold(metering.disposed(attributed.candidates, attributed.usage, quantified))
     listed = hold(metering.listed(outcome, given.month))
@@ -136,10 +142,11 @@ def settle(given: Inputs, balances: Balances, found: Charged, hold: Hold, count:
     """What the open invoices draw, and everything that is open."""
     frames = given.frames
     open_periods = given.periods.filter("is_open")
-    usage = hold(usage_invoices(open_periods, frames.customers, given.catalog.settings.grace_period))
+    headers = hold(usage_invoices(open_periods, frames.customers, given.catalog.settings.grace_period))
+    usage = hold(invoices_of_periods(open_periods, headers))
     drawing = Drawing(frames, balances, given.books, given.now, hold, count)
     columns = ["invoice_id", "contract_id", "invoice_type", "period_start", "dated_at"]
-    open_invoices = [usage.with_columns(dated_at="period_end")]
+    open_invoices = [usage]
     if found.scheduled is not None:
         open_invoices.append(found.scheduled.with_columns(dated_at="charged_at"))
     drawn = drawing.draw(found.lines, found.headers, usage, found.lanes)
@@ -161,13 +168,21 @@ def headers_of(found: Charged, settled: Settled | None, given: Inputs) -> pl.Laz
     return pl.concat([found.headers, mine], how="diagonal_relaxed")
 
 
-def in_their_pools(drafts: pl.LazyFrame, settled: Settled | None, unrated: pl.LazyFrame, given: Inputs) -> pl.LazyFrame:
+def on_invoices(frame: pl.LazyFrame, found: Charged, *columns: str) -> pl.LazyFrame:
+    """`frame`, keyed by billing period, as rows of invoice_id and `columns`."""
+    keys = found.of_periods.select("contract_id", "period_start", "invoice_id")
+    return frame.join(keys, on=["contract_id", "period_start"]).select("invoice_id", *columns)
+
+
+def in_their_pools(
+    drafts: pl.LazyFrame, settled: Settled | None, charged: Charged, unrated: pl.LazyFrame, given: Inputs
+) -> pl.LazyFrame:
     """`drafts` with `pool` and `waits`, and held where their predecessors are; without balances there are no pools."""
     if settled is None:
         return drafts.with_columns(pool=pl.lit(None, dtype=pl.String), waits=pl.lit(value=False))
     is_due = pl.col("issued_at") <= pl.lit(given.now, dtype=TIMESTAMP)
     stuck = drafts.with_columns(is_held=pl.col("hold_reasons") != NOT_HELD, is_due=is_due)
-    found = settled.drawing.waiting(settled.drawn, stuck, unrated)
+    found = settled.drawing.waiting(settled.drawn, stuck, charged.of_periods, unrated)
     pools = [frame.select("invoice_id", "pool") for frame in (settled.drawn.placed, settled.drawn.trueups)]
     named = drafts.drop("pool", strict=False).join(pl.concat(pools), on="invoice_id", how="left")
     return with_predecessors(named, found)

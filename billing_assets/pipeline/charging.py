@@ -13,7 +13,7 @@ from billing_assets.catalog import Catalog, CatalogFrames
 from billing_assets.catalog.products import CompositeProduct
 from billing_assets.columns import DECIMAL, TIMESTAMP
 from billing_assets.commitments import Lanes
-from billing_assets.invoicing.headers import usage_invoices
+from billing_assets.invoicing.headers import invoices_of_periods, usage_invoices
 from billing_assets.invoicing.lines import of_periods
 from billing_assets.invoicing.placement import Placed, place
 from billing_assets.pipeline.drawing import has_balances, has_prices_of_commits
@@ -85,7 +85,8 @@ class Terms:
 @dataclass(frozen=True, slots=True)
 class Charged:
     """lines: of every open invoice that is computed, by invoice_id, each with a line_key. headers: of these.
-    rated_lines: those of usage. lanes: prices that balances pay for lines instead of the list price, if any do.
+    rated_lines: those of usage. of_periods: the invoice of every billed period (`invoices_of_periods`). lanes: prices
+    that balances pay for lines instead of the list price, if any do.
 
     unpriced: invoices with a charge that has no price, which holds them; grain invoice_id. unrated: composites of which
     a part has no price, as `rating.unrated` has them. scheduled: headers of the open SCHEDULED invoices of all months.
@@ -94,6 +95,7 @@ class Charged:
     rated_lines: pl.LazyFrame
     lines: pl.LazyFrame
     headers: pl.LazyFrame
+    of_periods: pl.LazyFrame
     unpriced: pl.LazyFrame
     unrated: pl.LazyFrame | None
     lanes: Lanes | None
@@ -113,12 +115,13 @@ def charged(
     has, frames = Features.of(given.catalog), given.frames
     billed = given.periods.filter("is_billed")
     headers = hold(usage_invoices(billed, frames.customers, given.catalog.settings.grace_period))
+    invoices = hold(invoices_of_periods(billed, headers))
 
     usage = hold(usage.with_row_index("line_key").with_columns(pl.col("line_key").cast(pl.Int64)))
     of_usage = rating.discount(usage, billed, frames, rating.nothing_used(), has.discounts, hold)
     lanes = None if bands is None else lanes_of(usage, bands, of_usage.discounts, frames, has.discounts, hold)
     rated = hold(rating.adjust(hold(_together(of_usage)), limits, frames))
-    parts, unpriced, unrated, used = [of_periods(rated, headers)], _NO_INVOICES, None, of_usage.used
+    parts, unpriced, unrated, used = [of_periods(rated, invoices)], _NO_INVOICES, None, of_usage.used
     scheduled = None
     if has.charges:
         placed = placed_charges(given, found, hold)
@@ -135,12 +138,12 @@ def charged(
     if has.composites:
         quantified = hold(rating.composite_quantities(rated, billed, frames))
         unrated = hold(rating.unrated(quantified))
-        parts.append(of_periods(composite_lines(quantified, billed, frames, used, has.discounts, hold), headers))
+        parts.append(of_periods(composite_lines(quantified, billed, frames, used, has.discounts, hold), invoices))
     lines = hold(pl.concat(parts, how="diagonal_relaxed")) if len(parts) > 1 else parts[0]
     if has.minimum_spend:
-        shortfalls = of_periods(rating.minimum_spend(lines, billed, frames), headers)
+        shortfalls = of_periods(rating.minimum_spend(lines, billed, frames), invoices)
         lines = pl.concat([lines, shortfalls], how="diagonal_relaxed")
-    return Charged(rated, hold(keyed(lines)), headers, unpriced, unrated, lanes, scheduled)
+    return Charged(rated, hold(keyed(lines)), headers, invoices, unpriced, unrated, lanes, scheduled)
 
 
 def keyed(lines: pl.LazyFrame) -> pl.LazyFrame:
@@ -220,8 +223,10 @@ def placed_charges(given: Terms, recurring: pl.LazyFrame | None, hold: Hold) -> 
             *(() if recurring is None else (charges.purchase_lines(frames, recurring, spans),)),
         ]
     )
-    usage = usage_invoices(given.periods.filter("is_open"), frames.customers, given.catalog.settings.grace_period)
-    placed = place(hold(not_billed(found, given.billed)), hold(usage), given.taken, frames.contracts, frames.customers)
+    still_open = given.periods.filter("is_open")
+    headers = usage_invoices(still_open, frames.customers, given.catalog.settings.grace_period)
+    usage = hold(invoices_of_periods(still_open, hold(headers)))
+    placed = place(hold(not_billed(found, given.billed)), usage, given.taken, frames.contracts, frames.customers)
     return Placed(hold(placed.charges), hold(placed.scheduled))
 
 

@@ -105,7 +105,7 @@ class Drawing:
     count: Count
 
     def draw(self, lines: pl.LazyFrame, headers: pl.LazyFrame, open_usage: pl.LazyFrame, lanes: Lanes | None) -> Drawn:
-        """`lines` with line_key, of the invoices `headers`; open_usage: headers of every USAGE invoice that is open."""
+        """`lines` with line_key, of the invoices `headers`; open_usage: the invoice of every open period."""
         hold = self.hold
         placed = hold(commitments.in_pool_order(self.in_pools(headers)))
         drawing = hold(drawing_lines(lines, placed))
@@ -143,19 +143,26 @@ class Drawing:
         usage = pl.concat([open_usage.select(issued), self.books.final_usage.select(issued)])
         return trueup_invoices(commitments.issued(found, usage, self.balances.shares), frames.customers)
 
-    def waiting(self, drawn: Drawn, invoices: pl.LazyFrame, unrated: pl.LazyFrame) -> pl.LazyFrame:
+    def waiting(
+        self, drawn: Drawn, invoices: pl.LazyFrame, of_periods: pl.LazyFrame, unrated: pl.LazyFrame
+    ) -> pl.LazyFrame:
         """Grain invoice_id: `predecessor_held` and `waits` (`commitments.predecessors`).
 
-        invoices: the drafts, with is_held and is_due; unrated usage draws as soon as it has a price.
+        invoices: the drafts, with is_held and is_due. of_periods: the invoice of each billed period. Unrated usage
+        draws as soon as it has a price.
         """
         hold, held = self.hold, invoices.select("invoice_id", "is_held", "is_due")
         placed = hold(drawn.placed.join(held, on="invoice_id"))
         pools = hold(commitments.crowded(placed))
         crowd = hold(placed.join(pools, on="pool", how="semi"))
-        lines = hold(pl.concat([with_amount(drawn.drawing), unrated_lines(unrated, crowd)], how="diagonal"))
+        periods = hold(of_periods.select("invoice_id", "contract_id", "period_start"))
+        unpriced = unrated_lines(unrated, crowd.drop("contract_id", "period_start").join(periods, on="invoice_id"))
+        lines = hold(pl.concat([with_amount(drawn.drawing), unpriced], how="diagonal"))
         mine = hold(lines.join(pools, on="pool", how="semi"))
         found = commitments.reach(mine, drawn.opened, self.frames.selectors, self.balances.shares, hold)
-        used = hold(commitments.uses(found, mine, crowd, self.balances.rolling))
+        carrying = [crowd.select("invoice_id", "contract_id"), periods.select("invoice_id", "contract_id")]
+        contracts = pl.concat(carrying).unique().join(crowd.select("invoice_id", "dated_at"), on="invoice_id")
+        used = hold(commitments.uses(found, mine, contracts, self.balances.rolling))
         places = self.count(crowd.select((pl.col("invoice_place").max() + 1).fill_null(0)))
         return commitments.predecessors(crowd, used, places, hold)
 
@@ -178,9 +185,7 @@ def with_amount(drawing: pl.LazyFrame) -> pl.LazyFrame:
 def unrated_lines(unrated: pl.LazyFrame, placed: pl.LazyFrame) -> pl.LazyFrame:
     """One line per span of unrated usage, of any amount: it draws once it is priced."""
     one = decimal(1).cast(DECIMAL)
-    invoices = placed.select(
-        "invoice_id", "contract_id", "period_start", "pool", "dated_at", amount_unit="currency"
-    ).drop_nulls("period_start")
+    invoices = placed.select("invoice_id", "contract_id", "period_start", "pool", "dated_at", amount_unit="currency")
     return (
         unrated.join(invoices, on=["contract_id", "period_start"])
         .with_row_index("row")

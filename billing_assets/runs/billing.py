@@ -12,9 +12,9 @@ import polars as pl
 from billing_assets import __version__
 from billing_assets.catalog import Catalog
 from billing_assets.errors import Overtaken
+from billing_assets.invoicing.consolidation import OF_PERIODS
 from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.metering.grain import LATE
-from billing_assets.periods import close_month
 from billing_assets.pipeline import Bill, Hold, bill, month_after
 from billing_assets.runs import months
 from billing_assets.runs.inputs import counting, holding, inputs, sealed_months, watermarks
@@ -46,10 +46,10 @@ def _rate_month(lake: Lake, catalog: Catalog, month: str, marks: Watermarks) -> 
     kept = {name: computed[name] for name in ("invoices", "line_items", "equation")}
     months.keep(asked, months.Month(**kept, settled=billed.settled))
     drafts = computed["invoices"].filter(pl.col("close_month") == month)
-    of_month = close_month(pl.col("period_end")) == month
+    of_month = lake.collect(given.periods.filter(pl.col("close_month") == month).select("contract_id", "period_start"))
     lines = (
         computed["rated_lines"]
-        .filter(of_month)
+        .join(of_month, on=["contract_id", "period_start"], how="semi")
         .with_columns(
             month=pl.lit(month),
             catalog_version=pl.lit(catalog.version),
@@ -80,7 +80,7 @@ def final_periods(lake: Lake, periods: pl.LazyFrame, marks: Watermarks) -> pl.La
     """
     keys = ["contract_id", "period_start"]
     invoices = lake.scan("invoices", through={"batch_no": marks.ledger_through})
-    finalized = invoices.filter(pl.col("status") == "FINALIZED", pl.col("invoice_type") == "USAGE").select(keys)
+    finalized = invoices.filter(pl.col("status") == "FINALIZED", pl.col("invoice_type").is_in(OF_PERIODS)).select(keys)
     return pl.concat([periods.filter(~pl.col("is_open")).select(keys), finalized]).unique()
 
 

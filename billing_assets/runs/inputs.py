@@ -11,6 +11,7 @@ from billing_assets import __version__, metering
 from billing_assets.catalog import Catalog, CatalogFrames, resolve
 from billing_assets.columns import TIMESTAMP
 from billing_assets.commitments import ENTRY
+from billing_assets.invoicing.consolidation import OF_PERIODS, on_invoices
 from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.money import zero
 from billing_assets.periods import billing_periods, close_month
@@ -48,7 +49,8 @@ def inputs(
     periods = periods.with_columns(is_billed=pl.col("is_open") & asked)
     first = _first_day(periods.filter("is_billed"), month, now)
     read = {"ingest_batch": events_through}
-    near = periods.filter(pl.col("period_end") > first).lazy()
+    # Charges are placed on the invoice of any open period, also of one that ended before the usage that is read.
+    near = periods.filter((pl.col("period_end") > first) | pl.col("is_open")).lazy()
     return Inputs(
         catalog=catalog,
         frames=frames,
@@ -60,7 +62,7 @@ def inputs(
         events=events_at(lake, read),
         billed_charges=billed_charges(lake, books_through),
         scheduled=scheduled_invoices(lake, books_through),
-        books=books(lake, books_through),
+        books=books(lake, periods.lazy(), books_through),
         sealed_months=sealed_months(lake, books_through),
         month=month,
         now=now,
@@ -85,14 +87,12 @@ def is_asked(lake: Lake, frames: CatalogFrames, month: str) -> pl.Expr:
     return (pl.col("close_month") == month) | earlier
 
 
-def books(lake: Lake, books_through: int) -> Books:
-    """The ledger and the final USAGE invoices."""
-    through = {"batch_no": books_through}
-    usage = pl.col("invoice_type").is_in(["USAGE", "USAGE_CONSOLIDATED"]) & (pl.col("status") != "VOID")
-    final = lake.scan("invoices", through=through).filter(usage)
+def books(lake: Lake, periods: pl.LazyFrame, books_through: int) -> Books:
+    """The ledger, and when the invoices of final periods were issued."""
+    final = periods.filter(~pl.col("is_open"))
     return Books(
-        ledger=lake.scan("ledger_entries", through=through).select(*ENTRY),
-        final_usage=final.select("contract_id", "period_start", "issued_at"),
+        ledger=lake.scan("ledger_entries", through={"batch_no": books_through}).select(*ENTRY),
+        final_usage=final.select("contract_id", "period_start", issued_at="final_issued_at"),
     )
 
 
@@ -120,6 +120,7 @@ def billed_charges(lake: Lake, books_through: int) -> pl.LazyFrame:
         .join(void, on="invoice_id", how="anti")
         # A subscription's charge may be split into what balances cover and what they do not.
         .with_columns(balance_id=pl.when(~is_subscription).then("balance_id"))
+        .with_columns(contract_id="origin_contract_id")
         .group_by(CHARGE_KEY)
         .agg(billed=pl.when(is_subscription.first()).then(pl.lit(1, dtype=pl.UInt32)).otherwise(pl.len()))
     )
@@ -166,22 +167,28 @@ def started_periods(
 ) -> pl.LazyFrame:
     """One row per (contract, billing period) that has started by `now`, with its close month and whether it is open.
 
-    A period is closed by its invoice, unless that is void, and where its contract skips zero invoices, by the seal of
-    its month.
+    A period is closed by the invoice that it is on, unless that is void, and where its contract skips zero invoices, by
+    the seal of its month.
     """
     through = {"batch_no": books_through}
     closed = (
         lake.scan("invoices", through=through)
-        .filter(pl.col("invoice_type") == "USAGE", pl.col("status") != "VOID")
-        .select("contract_id", "period_start", "events_through")
+        .filter(pl.col("invoice_type").is_in(OF_PERIODS), pl.col("status") != "VOID")
+        .select(
+            "events_through",
+            invoice_contract_id="contract_id",
+            invoice_period_start="period_start",
+            final_issued_at="issued_at",
+        )
     )
     seals = lake.scan("month_closes", through=through).select("close_month", seal_through="events_through")
     # A skipped period has no invoice to say what it has seen; the seal of its month says it.
     seen = pl.coalesce("events_through", pl.when("skip_zero_invoices").then("seal_through"))
     return (
         billing_periods(contracts.rename({"late_usage": "late_usage_policy"}), since, now + timedelta(microseconds=1))
-        .with_columns(close_month=close_month(pl.col("period_end")))
-        .join(closed, on=["contract_id", "period_start"], how="left")
+        .pipe(on_invoices)
+        .with_columns(close_month=close_month(pl.col("invoice_period_end")))
+        .join(closed, on=["invoice_contract_id", "invoice_period_start"], how="left")
         .join(seals, on="close_month", how="left")
         .with_columns(events_through=seen)
         .with_columns(is_open=pl.col("events_through").is_null())

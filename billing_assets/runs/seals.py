@@ -30,8 +30,9 @@ def months_to_seal(
     settings, now = catalog.settings, marks.computed_as_of
     sealed = sealed_months(lake, marks.ledger_through)
     periods = started_periods(lake, resolve(catalog).contracts, settings.starting_at, now, marks.ledger_through)
+    final = finalized.lazy().select(invoice_contract_id="contract_id", invoice_period_start="period_start")
     others = periods.filter("is_open", pl.col("close_month") != month).join(
-        finalized.lazy().select("contract_id", "period_start"), on=["contract_id", "period_start"], how="anti"
+        final, on=["invoice_contract_id", "invoice_period_start"], how="anti"
     )
     open_months = set(lake.collect(others)["close_month"])
     open_months |= set(drafts.join(finalized.select("invoice_id"), on="invoice_id", how="anti")["close_month"])

@@ -13,7 +13,8 @@ import polars as pl
 
 from billing_assets.columns import DECIMAL, TIMESTAMP
 from billing_assets.commitments.access import BALANCE
-from billing_assets.invoicing.headers import usage_invoices
+from billing_assets.invoicing.consolidation import on_invoices
+from billing_assets.invoicing.headers import invoices_of_periods, usage_invoices
 from billing_assets.invoicing.placement import Placed, place
 from billing_assets.periods import billing_periods
 
@@ -241,13 +242,19 @@ class Book:
         rows = {"contract_id": names, "since": [at(since)] * len(names), "horizon": [at(horizon)] * len(names)}
         return pl.LazyFrame(rows, schema={"contract_id": TEXT, "since": TIMESTAMP, "horizon": TIMESTAMP})
 
-    def usage(self, since: str, until: str) -> pl.LazyFrame:
-        """The open usage invoices: all that end in (since, until]."""
-        frames = self.frames()
+    def periods(self, since: str, until: str) -> pl.LazyFrame:
+        """Every billing period that ends in (since, until], and the invoice that it is on."""
+        periods = billing_periods(self.frames().contracts, at("2020-01-01"), at(until) + timedelta(days=800))
         ends = pl.col("period_end")
-        periods = billing_periods(frames.contracts, at("2020-01-01"), at(until) + timedelta(days=800))
-        open_ = periods.filter(ends > at(since), ends <= at(until))
-        return usage_invoices(open_, frames.customers, timedelta(hours=24))
+        return on_invoices(periods.filter(ends > at(since), ends <= at(until)))
+
+    def headers(self, since: str, until: str) -> pl.LazyFrame:
+        """The usage invoices of `periods`."""
+        return usage_invoices(self.periods(since, until), self.frames().customers, timedelta(hours=24))
+
+    def usage(self, since: str, until: str) -> pl.LazyFrame:
+        """The open periods with their invoices: all that end in (since, until]."""
+        return invoices_of_periods(self.periods(since, until), self.headers(since, until))
 
     def placed(self, charges: pl.LazyFrame, usage: pl.LazyFrame | None = None, taken: Any = ()) -> Placed:
         frames = self.frames()

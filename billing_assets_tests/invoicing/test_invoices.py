@@ -10,9 +10,10 @@ import polars as pl
 import pytest
 
 from billing_assets.columns import DECIMAL, TIMESTAMP
+from billing_assets.invoicing.consolidation import on_invoices
 from billing_assets.invoicing.drafts import NOT_HELD, HoldPolicy, draft_invoices, with_predecessors
 from billing_assets.invoicing.finalize import NUMBER_FORMAT, Watermarks, due, numbered, stamped
-from billing_assets.invoicing.headers import usage_invoices
+from billing_assets.invoicing.headers import invoices_of_periods, usage_invoices
 from billing_assets.invoicing.lines import line_items, of_periods
 from billing_assets.money import ZERO
 from billing_assets.reconcile import altered_contents, invoice_sums, line_numbers, number_gaps
@@ -25,6 +26,7 @@ def periods(*contracts: str, digits: int = 2, skip_zero: bool = False) -> pl.Laz
     rows = [
         {
             "contract_id": contract,
+            "payer_contract_id": contract,
             "customer_id": "acme",
             "currency": "USD",
             "minor_digits": digits,
@@ -90,9 +92,12 @@ def drafted(
     headers: pl.LazyFrame, lines: pl.LazyFrame, policy: HoldPolicy | None = None, **held_by: pl.LazyFrame
 ) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     customers = pl.LazyFrame({"customer_id": ["acme"], "bill_to": ["{}"]})
-    with_dates = usage_invoices(headers, customers, timedelta(hours=24))
-    items = line_items(of_periods(lines, with_dates), with_dates)
-    unrated, excepted = held_by.get("unrated", held()), held_by.get("exceptions", exceptions())
+    billed = on_invoices(headers)
+    with_dates = usage_invoices(billed, customers, timedelta(hours=24))
+    on = invoices_of_periods(billed, with_dates)
+    items = line_items(of_periods(lines, on), with_dates)
+    unrated = held_by.get("unrated", held()).join(on, on=["contract_id", "period_start"])
+    excepted = held_by.get("exceptions", exceptions()).join(on, on=["contract_id", "period_start"])
     nothing = pl.LazyFrame(schema={"invoice_id": pl.String})
     sealed, policy = ("2025-12",), policy or HoldPolicy()
     return draft_invoices(with_dates, items, unrated, excepted, nothing, sealed, policy), items

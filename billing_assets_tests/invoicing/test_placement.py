@@ -89,11 +89,12 @@ def test_a_scheduled_invoice_is_dated_and_issued_at_its_instant() -> None:
 
 def test_a_scheduled_header_has_every_column_of_a_usage_header_that_names_the_invoice() -> None:
     book = Book().contract()
-    usage = set(book.usage("2020-01-01", "2026-03-01").collect_schema().names())
+    usage = set(book.headers("2020-01-01", "2026-03-01").collect_schema().names())
     headers = set(book.placed(charges(("2026-02-01", "ALONE"))).scheduled.collect_schema().names())
     terms_of_the_contract = {
         "starting_at", "ending_before", "frequency_months", "frequency_weeks", "anchor_at", "full_start", "full_end",
         "late_usage", "multiplier_override_prioritization", "bills_charges_on_usage_invoices", "payer_contract_id",
+        "invoice_contract_id", "invoice_period_start", "invoice_period_end",
     }  # fmt: skip
     assert usage - headers == terms_of_the_contract
     assert headers - usage == {"charged_at"}

@@ -60,6 +60,7 @@ def _child(contract: Contract, found: ChildHierarchy, names: Names) -> Iterator[
         yield path, f"found {parent.id!r}, itself a child of {above!r}, expected a contract without a parent"
     elif found.payer == "PARENT":
         yield from _one_currency(contract, parent, names)
+        yield from _while_it_pays(contract, parent)
 
 
 def _one_currency(contract: Contract, parent: Contract, names: Names) -> Iterator[Finding]:
@@ -67,6 +68,16 @@ def _one_currency(contract: Contract, parent: Contract, names: Names) -> Iterato
     if own is not None and other is not None and own != other:
         message = f"found PARENT with a parent in {other}, expected one in {own}: an invoice has one currency"
         yield ("hierarchy", "payer"), message
+
+
+def _while_it_pays(contract: Contract, parent: Contract) -> Iterator[Finding]:
+    """A child's lines are on an invoice of its parent, so it has one whenever the child has usage."""
+    begun, end = parent.starting_at, parent.ending_before
+    outlives = end is not None and (contract.ending_before is None or contract.ending_before > end)
+    if contract.starting_at < begun or outlives:
+        until = f"to {end:%Y-%m-%dT%H:%MZ}" if end else "on"
+        expected = f"dates within the contract that pays, from {begun:%Y-%m-%dT%H:%MZ} {until}"
+        yield ("hierarchy", "payer"), f"found PARENT with a parent that does not last as long, expected {expected}"
 
 
 def _shares(contract: Contract, child_id: str, path: FieldPath, names: Names) -> Iterator[Finding]:

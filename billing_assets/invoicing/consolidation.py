@@ -1,0 +1,46 @@
+"""Hierarchies: the usage of a child whose parent pays is on the parent's invoice (docs/semantics.md, Hierarchies)."""
+
+from __future__ import annotations
+
+import polars as pl
+
+USAGE, CONSOLIDATED = "USAGE", "USAGE_CONSOLIDATED"
+OF_PERIODS = (USAGE, CONSOLIDATED)
+"""Types of invoices that bill a period."""
+
+_OWN = {
+    "invoice_contract_id": "contract_id",
+    "invoice_period_start": "period_start",
+    "invoice_period_end": "period_end",
+}
+
+
+def on_invoices(periods: pl.LazyFrame) -> pl.LazyFrame:
+    """`periods` with the period of the invoice that they are on: invoice_contract_id, invoice_period_start,
+    invoice_period_end, invoice_type.
+
+    A child's period is on the invoice of its parent's period in which it ends, (start, end], which is then
+    USAGE_CONSOLIDATED; every other one is on its own. `periods` has payer_contract_id, the contract that pays.
+    """
+    pays_itself = pl.col("payer_contract_id") == pl.col("contract_id")
+    own = periods.filter(pays_itself)
+    parents = own.select(payer_contract_id="contract_id", parent_start="period_start", parent_end="period_end")
+    ends = pl.col("period_end")
+    children = (
+        periods.filter(~pays_itself)
+        .join(parents, on="payer_contract_id")
+        .filter(pl.col("parent_start") < ends, ends <= pl.col("parent_end"))
+        .rename({"parent_start": "invoice_period_start", "parent_end": "invoice_period_end"})
+        .with_columns(invoice_contract_id="payer_contract_id", invoice_type=pl.lit(CONSOLIDATED))
+    )
+    of_children = children.select("invoice_contract_id", "invoice_period_start").unique()
+    paying = of_children.rename({"invoice_contract_id": "contract_id", "invoice_period_start": "period_start"})
+    kind = pl.when("pays_for_others").then(pl.lit(CONSOLIDATED)).otherwise(pl.lit(USAGE))
+    own = (
+        own.join(
+            paying.with_columns(pays_for_others=pl.lit(value=True)), on=["contract_id", "period_start"], how="left"
+        )
+        .with_columns(invoice_type=kind, **_OWN)
+        .drop("pays_for_others")
+    )
+    return pl.concat([own, children], how="diagonal")
