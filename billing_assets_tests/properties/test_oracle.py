@@ -46,10 +46,10 @@ def test_many_generated_books_in_one_close(first: int, tmp_path: Path) -> None:
 
 
 @settings(
-    max_examples=4, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck),
+    max_examples=2, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck),
     phases=[Phase.generate],
 )  # fmt: skip
-@given(strategies.many_books(2, 6))
+@given(strategies.many_books(6, 14))
 def test_books_of_hypothesis(books: list[Book]) -> None:
     """The same generator; add Phase.shrink to make a failure small, which takes minutes."""
     with TemporaryDirectory() as root:
