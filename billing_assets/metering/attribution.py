@@ -101,17 +101,19 @@ def attribute(
     now: datetime,
     hold: Callable[[pl.LazyFrame], pl.LazyFrame],
     invoiced: pl.LazyFrame | None = None,
+    bounds: pl.LazyFrame | None = None,
 ) -> Attribution:
     """Attribute the hours that have begun by `now`. `hold` computes a frame once that is read many times.
 
     `past` is `levels.history` of all states before the first of `states`.
     `periods` has every billing period that the usage can lie in: contract_id, period_start, period_end, close_month,
     `is_billed` (this computation is about it) and `events_through` (not null: final, with the last ingest batch that it
-    has seen). `invoiced`: references that moved since final invoices counted them (`with_invoiced`).
+    has seen). `invoiced`: references that moved since final invoices counted them (`with_invoiced`). `bounds`: `at`,
+    instants at which usage can be cut beside those of the catalog's frames (`hours_of_cut_days`).
     """
     begun = pl.col("window_start") <= pl.lit(now, dtype=TIMESTAMP)
     measures = compile_measures(terms.metrics)
-    hours, marks = hold(hours_of_cut_days(frames, periods)), hold(watermarks(periods))
+    hours, marks = hold(hours_of_cut_days(frames, periods, bounds)), hold(watermarks(periods))
     merged = hold(slices(states.filter(begun), measures, hours, marks))
     placed = hold(placements(merged.select(WINDOW).unique(), frames, periods, invoiced))
     possible = _candidates(merged, placed, terms, frames)

@@ -111,11 +111,18 @@ def _ended(rows: pl.LazyFrame, hours: pl.LazyFrame) -> pl.LazyFrame:
     return rows.join(ends, on="window_start", how="left").with_columns(pl.col("window_end").fill_null(midnight))
 
 
-def hours_of_cut_days(frames: CatalogFrames, periods: pl.LazyFrame) -> pl.LazyFrame:
-    """Grain hour, of the days inside which a term begins or ends: window_start and window_end of the hour."""
-    dated = (frames.contracts, frames.usage_filters, frames.rates, frames.overrides, frames.product_versions)
+def hours_of_cut_days(frames: CatalogFrames, periods: pl.LazyFrame, more: pl.LazyFrame | None = None) -> pl.LazyFrame:
+    """Grain hour, of the days inside which a term begins or ends: window_start and window_end of the hour.
+
+    `more` has `at`: bounds of what the catalog's frames do not date, such as segments of balances that recur.
+    """
+    dated = (
+        frames.contracts, frames.usage_filters, frames.rates, frames.overrides, frames.product_versions,
+        frames.discounts,
+    )  # fmt: skip
     bounds = [frame.select(at=name) for frame in dated for name in ("starting_at", "ending_before")]
     bounds += [periods.select(at=name) for name in ("period_start", "period_end")]
+    bounds += [] if more is None else [more.select("at").drop_nulls()]
     inner = pl.concat(bounds).filter(pl.col("at") != pl.col("at").dt.truncate("1d"))
     days = inner.select(day=pl.col("at").dt.truncate("1d"))
     outer = pl.concat([days, days.select(day=pl.col("day") + pl.duration(days=1))]).select(at="day")

@@ -83,12 +83,11 @@ def bill(given: Inputs, hold: Hold, count: Count) -> Bill:
     Frames that several outputs need are held, so that the whole stays a chain of plans of moderate size.
     """
     metrics, frames = given.catalog.billable_metrics, given.frames
-    attributed = attribution(given, hold)
     billed = given.periods.filter("is_billed")
-
     terms = charging_terms(given)
     has = Features.of(given.catalog)
     balances = balances_of(frames, hold(charging.charge_spans(terms)), hold) if has.balances else None
+    attributed = attribution(given, hold, None if balances is None else balances.bounds())
 
     groups = hold(pl.concat([metering.usage_groups(attributed), rating.standing_groups(billed, frames)]).unique())
     lanes = None
@@ -188,11 +187,20 @@ def in_their_pools(
     return with_predecessors(named, found)
 
 
-def attribution(given: Inputs, hold: Hold) -> metering.Attribution:
-    """Whose usage it is, held."""
+def attribution(given: Inputs, hold: Hold, bounds: pl.LazyFrame | None) -> metering.Attribution:
+    """Whose usage it is, held. `bounds`: `at`, further instants at which usage can be cut."""
     terms = terms_of(given.catalog)
     found = metering.attribute(
-        given.states, given.values, given.past, terms, given.frames, given.periods, given.now, hold, given.invoiced
+        given.states,
+        given.values,
+        given.past,
+        terms,
+        given.frames,
+        given.periods,
+        given.now,
+        hold,
+        given.invoiced,
+        bounds,
     )
     found = replace(
         found, usage=hold(found.usage), values=hold(found.values), opening_levels=hold(found.opening_levels)

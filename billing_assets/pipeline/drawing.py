@@ -35,6 +35,10 @@ class Balances:
     shares: pl.LazyFrame
     by_contract: pl.LazyFrame
 
+    def bounds(self) -> pl.LazyFrame:
+        """`at`: where an access segment begins or ends."""
+        return pl.concat([self.access.select(at=name) for name in ("starting_at", "ending_before")]).unique()
+
 
 def balances_of(frames: CatalogFrames, spans: pl.LazyFrame, hold: Hold) -> Balances:
     """`spans` as of `charging.charge_spans`."""
