@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -54,21 +56,53 @@ def quantify(segments: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
     then, though it still moves the running quantity. Beyond the last tier of a TIERED table only the excess is unrated;
     the segment stays "rated" and its events billed, while the hold names the excess.
     """
-    return (
-        segments.pipe(cumulate, frames.product_versions).pipe(increments).pipe(running).pipe(beyond_last_tier, frames)
-    )
+    numbered = segments.with_columns(group=group_number()).with_columns(parts=pl.len().over("group")).cache()
+    alone, several = numbered.filter(pl.col("parts") == 1), numbered.filter(pl.col("parts") > 1)
+    moved = [
+        part.pipe(cumulate, frames.product_versions, within).pipe(increments).pipe(running, within)
+        for part, within in ((alone, ALONE), (several, SEVERAL))
+    ]
+    return pl.concat(moved).drop("group", "parts").pipe(beyond_last_tier, frames)
 
 
-def cumulate(segments: pl.LazyFrame, versions: pl.LazyFrame) -> pl.LazyFrame:
+def group_number() -> pl.Expr:
+    """A number that the segments of a group have in common: windows over five texts cost several times as much."""
+    texts = [pl.col(name).cast(pl.Categorical).to_physical() for name in GROUP if name != "period_start"]
+    return pl.struct("period_start", *texts).rank("dense")
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """How a value of a segment relates to those before it in its group, in the order of their starts."""
+
+    before: Callable[[pl.Expr], pl.Expr]
+    to_date: Callable[[pl.Expr], pl.Expr]
+    total: Callable[[pl.Expr], pl.Expr]
+
+
+ALONE = Within(
+    before=lambda value: pl.when(pl.lit(value=False)).then(value),
+    to_date=lambda value: value,
+    total=lambda value: value,
+)
+"""Groups of one segment, as nearly all are: nothing comes before it, and a window for each of them would cost much."""
+
+SEVERAL = Within(
+    before=lambda value: value.shift(1).over("group", order_by="segment_start"),
+    to_date=lambda value: value.cum_sum().over("group", order_by="segment_start"),
+    total=lambda value: value.sum().over("group"),
+)
+
+
+def cumulate(segments: pl.LazyFrame, versions: pl.LazyFrame, within: Within) -> pl.LazyFrame:
     """Adds the cumulative at both ends, converted and rounded, and always_shown: the product has a line without events.
 
     Both ends by the version of the product in the segment, so that a new conversion converts only what follows it.
     """
     units = ("conversion_factor", "conversion_operation", "rounding_method", "rounding_unit")
     keyless = (pl.col("pricing_keys").list.len() == 0) & (pl.col("presentation_keys").list.len() == 0)
-    before = pl.col("raw_cumulative").shift(1).over(*GROUP, order_by="segment_start")
     return (
-        segments.with_columns(raw_before=before)
+        segments.with_columns(raw_before=within.before(pl.col("raw_cumulative")))
         .join(versions.select(*VERSION, *units, always_shown=keyless), on=VERSION, how="left")
         .with_columns(cumulative=converted(), cumulative_before=converted("raw_before"))
         .with_columns(cumulative=rounded(pl.col("cumulative")), cumulative_before=rounded(pl.col("cumulative_before")))
@@ -91,18 +125,15 @@ def increments(segments: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def running(segments: pl.LazyFrame) -> pl.LazyFrame:
+def running(segments: pl.LazyFrame, within: Within) -> pl.LazyFrame:
     """Adds the running quantity and events at both ends of each segment, the period's total, and `opens`."""
-
-    def to_date(column: str) -> pl.Expr:
-        return pl.col(column).cum_sum().over(*GROUP, order_by="segment_start")
-
+    quantity, shown = pl.col("rated_quantity"), pl.col("has_line").cast(pl.Int64)
     return (
         segments.with_columns(
-            running_end=to_date("rated_quantity"),
-            running_events_end=to_date("rated_events"),
-            lines_to_date=pl.col("has_line").cast(pl.Int64).cum_sum().over(*GROUP, order_by="segment_start"),
-            period_quantity=pl.col("rated_quantity").sum().over(*GROUP),
+            running_end=within.to_date(quantity),
+            running_events_end=within.to_date(pl.col("rated_events")),
+            lines_to_date=within.to_date(shown),
+            period_quantity=within.total(quantity),
         )
         .with_columns(
             running_start=pl.col("running_end") - pl.col("rated_quantity"),
