@@ -19,6 +19,7 @@ A file has, all but `about` and `expected` optional:
         ledger      [[segment, entry type, amount], ...] in order of time, final entries
         balances    {segment: remaining}
         held        {"USAGE 2026-01-01": [reasons]}
+        unbilled    {"metric disposition": events}, of its own and the shared metrics
 
 Ids are rewritten so that scenarios do not meet: all of one timeline run in one close, a customer each.
 """

@@ -156,7 +156,10 @@ class Ran:
 
     @cached_property
     def tables(self) -> Mapping[str, pl.DataFrame]:
-        names = ("invoices", "draft_invoices", "line_items", "draft_line_items", "ledger_entries", "balances")
+        names = (
+            "invoices", "draft_invoices", "line_items", "draft_line_items",
+            "ledger_entries", "balances", "unbilled_usage",
+        )  # fmt: skip
         return self.books.lake.collect_all({name: self.books.lake.scan(name) for name in names})
 
     def outcome(self, one: Scenario) -> Obj:
@@ -174,10 +177,21 @@ class Ran:
                 for row in sorted(self._of(one, "ledger_entries"), key=_when)
             ],
             "balances": {self._plain(one, row["segment_id"]): plain(row["remaining"]) for row in balances},
+            "unbilled": self._unbilled(one),
         }
 
-    def _of(self, one: Scenario, table: str) -> list[Obj]:
-        return self.tables[table].filter(pl.col("customer_id").str.starts_with(f"{one.slug}:")).to_dicts()
+    def _of(self, one: Scenario, table: str, by: str = "customer_id") -> list[Obj]:
+        return self.tables[table].filter(pl.col(by).str.starts_with(f"{one.slug}:")).to_dicts()
+
+    def _unbilled(self, one: Scenario) -> dict[str, int]:
+        """Listed events by `metric disposition`, of its own and the shared metrics."""
+        found: dict[str, int] = {}
+        for row in self._of(one, "unbilled_usage", "customer_ref"):
+            metric = self._plain(one, row["billable_metric_id"])
+            if ":" not in metric:
+                what = f"{metric} {row['disposition']}".strip()
+                found[what] = found.get(what, 0) + row["event_count"]
+        return dict(sorted(found.items()))
 
     def _lines(self, one: Scenario, names: Mapping[str, str]) -> dict[str, list[list[str]]]:
         found: dict[str, list[list[str]]] = {}
