@@ -19,7 +19,6 @@ from billing_assets.catalog.rules.uniqueness import given_twice
 from billing_assets.catalog.settings import Settings
 from billing_assets.catalog.shape import shaped
 from billing_assets.catalog.sources import Batch, FieldPath, Reading, catalog_files, collection_of
-from billing_assets.catalog.support import GAPS, Gap, gap_tree, not_supported
 from billing_assets.catalog.table_source import read_json_lines, read_parquet
 from billing_assets.catalog.yaml_source import read_yaml
 from billing_assets.errors import CatalogError, Problem
@@ -41,11 +40,8 @@ class Placed:
 
 
 @without_cycle_collection
-def load_catalog(directory: Path, *, gaps: Sequence[Gap] = GAPS) -> Catalog:
-    """The catalog of a directory. Raises CatalogError with every problem of every file.
-
-    `gaps` are the parts of the format that are refused because nothing computes them yet.
-    """
+def load_catalog(directory: Path) -> Catalog:
+    """The catalog of a directory. Raises CatalogError with every problem of every file."""
     reading = read(Path(directory))
     problems = list(reading.problems)
     placed, ids = _shape(reading, problems)
@@ -57,7 +53,6 @@ def load_catalog(directory: Path, *, gaps: Sequence[Gap] = GAPS) -> Catalog:
         problems += _twice(placed, names)
         doubles = _doubles(placed, names)
         (warnings if names.settings and names.settings.allow_double_rating else problems).extend(doubles)
-        problems += _unsupported(placed, gaps)
         warnings += _breaches(placed, names, WARNINGS)
     if problems or names.settings is None:
         raise CatalogError(dict.fromkeys(problems))
@@ -157,14 +152,6 @@ def _breaches(
             for check in checks:
                 for path, message in check(found.term, names):
                     yield found.problem(path, message)
-
-
-def _unsupported(placed: Mapping[str, Sequence[Placed]], gaps: Sequence[Gap]) -> Iterator[Problem]:
-    for collection in COLLECTIONS:
-        own = gap_tree(collection, gaps)
-        for found in placed[collection]:
-            for path, message in not_supported(found.term, own):
-                yield found.problem(path, message)
 
 
 def _twice(placed: Mapping[str, Sequence[Placed]], names: Names) -> Iterator[Problem]:

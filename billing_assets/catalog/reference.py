@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from billing_assets.catalog.book import TERMS
 from billing_assets.catalog.schema import json_schema
-from billing_assets.catalog.support import GAPS
 
 Schema = Mapping[str, Any]
 
@@ -36,7 +34,7 @@ are merged; their order matters only for contracts and what they hold (file path
 def reference() -> str:
     """The whole page."""
     schema = json_schema()
-    return "\n".join((INTRODUCTION, *_collections(schema), *_not_yet(), *_shapes(schema)))
+    return "\n".join((INTRODUCTION, *_collections(schema), *_shapes(schema)))
 
 
 def _collections(schema: Schema) -> Iterator[str]:
@@ -45,20 +43,6 @@ def _collections(schema: Schema) -> Iterator[str]:
     for name, found in schema["properties"].items():
         yield f"| `{name}` | {found['description']} | {_type(found, schema)} |"
     yield ""
-
-
-def _not_yet() -> Iterator[str]:
-    yield "## Not supported yet\n"
-    yield "Part of the format, checked by `billing validate`, and refused because nothing computes it yet:\n"
-    for collection in TERMS:
-        uses = dict.fromkeys(_use(gap.field, gap.values) for gap in GAPS if gap.collection == collection)
-        if uses:
-            yield f"- `{collection}`: {', '.join(uses)}"
-    yield ""
-
-
-def _use(field: str, values: frozenset[str] | None) -> str:
-    return f"`{field}`" if values is None else f"`{field}: {' | '.join(sorted(values))}`"
 
 
 def _shapes(schema: Schema) -> Iterator[str]:

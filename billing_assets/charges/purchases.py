@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from billing_assets.charges.lines import as_charges, dated_charges
+from billing_assets.charges.lines import ALONE, as_charges, dated_charges
 from billing_assets.charges.terms import PurchaseTerms
 from billing_assets.money import decimal, zero
 
@@ -28,12 +28,17 @@ def purchase_lines(frames: PurchaseTerms, found: pl.LazyFrame, spans: pl.LazyFra
     horizon). A line names the commit's product and balance, and is paid by no balance.
     """
     key = ("contract_id", "balance_id", "charged_at")
+    # What a threshold buys is on a SCHEDULED invoice, whatever the contract says of its other charges (case 0.23).
+    bought = frames.thresholds.select(balance_id="commit_id", by_threshold=pl.lit(value=True))
     return (
         pl.concat([frames.commit_charges.select(_ITEM), recurring_purchases(found)])
         .pipe(dated_charges, frames.contracts, spans)
         .sort(*key, "position")
+        .join(bought, on="balance_id", how="left")
         .with_columns(
-            line_type=pl.lit("commit_purchase"), charge_number=pl.int_range(pl.len(), dtype=pl.Int64).over(key)
+            placement=pl.when("by_threshold").then(pl.lit(ALONE)).otherwise("placement"),
+            line_type=pl.lit("commit_purchase"),
+            charge_number=pl.int_range(pl.len(), dtype=pl.Int64).over(key),
         )
         .pipe(as_charges, frames.product_versions)
     )

@@ -62,6 +62,10 @@ class PurchaseTerms(Protocol):
     def commit_charges(self) -> pl.LazyFrame:
         """One row per (PREPAID commit, item of its invoice schedule)."""
 
+    @property
+    def thresholds(self) -> pl.LazyFrame:
+        """One row per (contract, kind of threshold)."""
+
 
 class RecurrenceTerms(Protocol):
     """What recurring commits and credits are made from; `CatalogFrames` has it."""

@@ -22,6 +22,15 @@ from billing_assets.commitments.pools import crowded, in_pool_order, predecessor
 from billing_assets.commitments.reach import Reach, reach
 from billing_assets.commitments.rollover import ROLLOVER, rollovers
 from billing_assets.commitments.settling import Settlement, Terms, Written, entries, settle
+from billing_assets.commitments.thresholds import (
+    PURCHASE,
+    as_if_bought,
+    purchase_charges,
+    purchased_segments,
+    recharges,
+    spend_purchases,
+    watched_lines,
+)
 from billing_assets.commitments.trueup import TRUEUP, issued, ready, trueup_lines, trueups
 
 __all__ = [
@@ -31,6 +40,7 @@ __all__ = [
     "DRAWING_LINE",
     "ENTRY",
     "ORDER_OF_BALANCES",
+    "PURCHASE",
     "ROLLOVER",
     "TRUEUP",
     "Batch",
@@ -40,6 +50,7 @@ __all__ = [
     "Terms",
     "Written",
     "as_balances",
+    "as_if_bought",
     "balances",
     "covered_lines",
     "crowded",
@@ -51,12 +62,17 @@ __all__ = [
     "openings",
     "order",
     "predecessors",
+    "purchase_charges",
+    "purchased_segments",
     "reach",
     "ready",
+    "recharges",
     "rollovers",
     "settle",
+    "spend_purchases",
     "trueup_lines",
     "trueups",
     "uses",
     "waited_for",
+    "watched_lines",
 ]

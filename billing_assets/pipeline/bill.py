@@ -2,57 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import polars as pl
 
 from billing_assets import metering, rating
-from billing_assets.catalog import Catalog, CatalogFrames
+from billing_assets.catalog import Catalog
 from billing_assets.columns import TIMESTAMP
 from billing_assets.invoicing.drafts import NOT_HELD, HoldPolicy, draft_invoices, with_predecessors
 from billing_assets.invoicing.headers import invoices_of_periods, usage_invoices
 from billing_assets.invoicing.lines import line_items
-from billing_assets.metering.attribution import Terms
 from billing_assets.pipeline import charging
 from billing_assets.pipeline.charging import Charged, Features, charged
-from billing_assets.pipeline.drawing import Balances, Books, Count, Drawing, Settled, balances_of
-
-Hold = Callable[[pl.LazyFrame], pl.LazyFrame]
-"""Compute a frame once and give it back to be read many times. What is held is chosen here; where it is held is not."""
-
-EventsAt = Callable[[pl.LazyFrame], pl.LazyFrame]
-"""The events of some places, given as (customer_ref, usage_date): with them only the files that have any are read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What one computation depends on. Frames hold the rows up to the computation's watermarks, and no others.
-
-    periods: every billing period that has started, with PERIOD columns of its contract, `close_month`, `is_billed` (to
-    be computed now) and `events_through` (not null where it is final). month: the close month that is computed; None:
-    every open period. invoiced: references that moved since final invoices counted them (`metering.attribute`); None
-    where none did. states and values reach back to the start of the first billed period and of the month.
-    past: what levels of time-weighted metrics come to before that (`metering.history`); empty without such metrics.
-    events: read only where something is listed as unbilled, or counts against a tolerance. billed_charges, scheduled:
-    charges that final invoices have, and the SCHEDULED invoices that exist (`charging.Terms`). books: what is drawn.
-    """
-
-    catalog: Catalog
-    frames: CatalogFrames
-    periods: pl.LazyFrame
-    invoiced: pl.LazyFrame | None
-    states: pl.LazyFrame
-    values: pl.LazyFrame
-    past: pl.LazyFrame
-    events: EventsAt
-    billed_charges: pl.LazyFrame
-    scheduled: pl.LazyFrame
-    books: Books
-    sealed_months: tuple[str, ...]
-    month: str | None
-    now: datetime
+from billing_assets.pipeline.drawing import Balances, Count, Drawing, Hold, Settled, balances_of
+from billing_assets.pipeline.given import Inputs
+from billing_assets.pipeline.thresholds import with_purchases
+from billing_assets.pipeline.usage import attribution, charging_terms, priced
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +48,7 @@ def bill(given: Inputs, hold: Hold, count: Count) -> Bill:
 
     Frames that several outputs need are held, so that the whole stays a chain of plans of moderate size.
     """
+    given = with_purchases(given, hold, count)
     metrics, frames = given.catalog.billable_metrics, given.frames
     billed = given.periods.filter("is_billed")
     terms = charging_terms(given)
@@ -89,19 +56,9 @@ def bill(given: Inputs, hold: Hold, count: Count) -> Bill:
     balances = balances_of(frames, hold(charging.charge_spans(terms)), hold) if has.balances else None
     attributed = attribution(given, hold, None if balances is None else balances.bounds())
 
-    groups = hold(pl.concat([metering.usage_groups(attributed), rating.standing_groups(billed, frames)]).unique())
-    lanes = None
-    if balances is not None and has.prices_of_commits:
-        lanes = hold(rating.lanes(groups, billed, balances.by_contract, frames))
-    segments = hold(rating.segments(groups, billed, frames, cuts(given, groups, billed, balances, lanes, hold)))
-    cumulatives = metering.cumulatives(attributed, segments, terms_of(given.catalog), frames.product_versions)
-    quantified = hold(rating.quantify(hold(cumulatives), frames))
-    limits = hold(rating.limits(groups, billed, frames))
-    usage, bands = hold(rating.rate(quantified, frames)), None
-    if lanes is not None:
-        bands = hold(rating.lane_bands(lanes, quantified, frames))
-        usage = hold(rating.cut_at_lanes(usage, bands))
-    found = charged(terms, usage, limits, bands, balances.found if balances else None, hold)
+    of_usage = priced(given, attributed, balances, hold)
+    quantified = of_usage.quantified
+    found = charged(terms, of_usage, balances.found if balances else None, hold)
     unrated = rating.unrated(quantified)
     unrated = hold(unrated if found.unrated is None else pl.concat([unrated, found.unrated], how="diagonal"))
     settled = None if balances is None else settle(given, balances, found, hold, count)
@@ -185,65 +142,6 @@ def in_their_pools(
     pools = [frame.select("invoice_id", "pool") for frame in (settled.drawn.placed, settled.drawn.trueups)]
     named = drafts.drop("pool", strict=False).join(pl.concat(pools), on="invoice_id", how="left")
     return with_predecessors(named, found)
-
-
-def attribution(given: Inputs, hold: Hold, bounds: pl.LazyFrame | None) -> metering.Attribution:
-    """Whose usage it is, held. `bounds`: `at`, further instants at which usage can be cut."""
-    terms = terms_of(given.catalog)
-    found = metering.attribute(
-        given.states,
-        given.values,
-        given.past,
-        terms,
-        given.frames,
-        given.periods,
-        given.now,
-        hold,
-        given.invoiced,
-        bounds,
-    )
-    found = replace(
-        found, usage=hold(found.usage), values=hold(found.values), opening_levels=hold(found.opening_levels)
-    )
-    if not terms.has_queries:
-        return found
-    return replace(found, events=hold(given.events(metering.queried_places(found))))
-
-
-def cuts(
-    given: Inputs,
-    groups: pl.LazyFrame,
-    billed: pl.LazyFrame,
-    balances: Balances | None,
-    lanes: pl.LazyFrame | None,
-    hold: Hold,
-) -> pl.LazyFrame | None:
-    """GROUP and `at`: where the dates of a term cut a group's usage; None where no term does."""
-    found = []
-    if any(contract.discounts for contract in given.catalog.contracts):
-        found.append(rating.discount_cuts(groups, billed, given.frames))
-    if balances is not None:
-        found.append(rating.access_cuts(groups, billed, balances.by_contract, given.frames.selectors))
-    if lanes is not None:
-        found.append(rating.lane_cuts(lanes))
-    return hold(pl.concat(found).unique()) if found else None
-
-
-def charging_terms(given: Inputs) -> charging.Terms:
-    return charging.Terms(
-        catalog=given.catalog,
-        frames=given.frames,
-        periods=given.periods,
-        billed=given.billed_charges,
-        taken=given.scheduled,
-        month=given.month,
-        now=given.now,
-    )
-
-
-def terms_of(catalog: Catalog) -> Terms:
-    filtered = any(contract.usage_filter for contract in catalog.contracts)
-    return Terms(catalog.billable_metrics, catalog.products, filtered)
 
 
 def hold_policy(catalog: Catalog) -> HoldPolicy:

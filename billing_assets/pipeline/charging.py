@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 import polars as pl
 
@@ -16,10 +16,8 @@ from billing_assets.commitments import Lanes
 from billing_assets.invoicing.headers import invoices_of_periods, usage_invoices
 from billing_assets.invoicing.lines import of_periods
 from billing_assets.invoicing.placement import Placed, place
-from billing_assets.pipeline.drawing import has_balances, has_prices_of_commits
+from billing_assets.pipeline.drawing import Hold, has_balances, has_prices_of_commits, has_thresholds
 from billing_assets.rating.lines import as_rated_lines
-
-Hold = Callable[[pl.LazyFrame], pl.LazyFrame]
 
 CHARGE_KEY = (
     *("contract_id", "line_type", "subscription_id", "scheduled_charge_id", "balance_id"),
@@ -50,6 +48,7 @@ class Features:
     pricing_units: bool
     balances: bool
     prices_of_commits: bool
+    thresholds: bool
 
     @classmethod
     def of(cls, catalog: Catalog) -> Features:
@@ -62,6 +61,7 @@ class Features:
             pricing_units=bool(catalog.pricing_units),
             balances=has_balances(catalog),
             prices_of_commits=has_prices_of_commits(catalog),
+            thresholds=has_thresholds(catalog),
         )
 
 
@@ -104,24 +104,19 @@ class Charged:
 
 def charged(
     given: Terms,
-    usage: pl.LazyFrame,
-    limits: pl.LazyFrame,
-    bands: pl.LazyFrame | None,
+    usage: Usage,
     found: pl.LazyFrame | None,
     hold: Hold,
 ) -> Charged:
-    """`usage` is what `rating.rate` returns for the billed periods, `limits` its limits; `bands`, the prices of commits
-    (`rating.lane_bands`), and `found`, the recurrences of recurring commits: None where there are none."""
+    """`usage` of the billed periods; `found`, the recurrences of recurring commits: None where there are none."""
     has, frames = Features.of(given.catalog), given.frames
     billed = given.periods.filter("is_billed")
     headers = hold(usage_invoices(billed, frames.customers, given.catalog.settings.grace_period))
     invoices = hold(invoices_of_periods(billed, headers))
 
-    usage = hold(usage.with_row_index("line_key").with_columns(pl.col("line_key").cast(pl.Int64)))
-    of_usage = rating.discount(usage, billed, frames, rating.nothing_used(), has.discounts, hold)
-    lanes = None if bands is None else lanes_of(usage, bands, of_usage.discounts, frames, has.discounts, hold)
-    rated = hold(rating.adjust(hold(_together(of_usage)), limits, frames))
-    parts, unpriced, unrated, used = [of_periods(rated, invoices)], _NO_INVOICES, None, of_usage.used
+    of_usage = rated_usage(billed, usage, frames, has, hold)
+    rated, lanes, used = of_usage.lines, of_usage.lanes, of_usage.used
+    parts, unpriced, unrated = [of_periods(rated, invoices)], _NO_INVOICES, None
     scheduled = None
     if has.charges:
         placed = placed_charges(given, found, hold)
@@ -144,6 +139,42 @@ def charged(
         shortfalls = of_periods(rating.minimum_spend(lines, billed, frames), invoices)
         lines = pl.concat([lines, shortfalls], how="diagonal_relaxed")
     return Charged(rated, hold(keyed(lines)), headers, invoices, unpriced, unrated, lanes, scheduled)
+
+
+class Usage(Protocol):
+    """Lines of usage before discounts, as `usage.Priced` has them."""
+
+    @property
+    def usage(self) -> pl.LazyFrame:
+        """What `rating.rate` returns."""
+
+    @property
+    def limits(self) -> pl.LazyFrame:
+        """What `rating.limits` returns."""
+
+    @property
+    def bands(self) -> pl.LazyFrame | None:
+        """Prices of commits (`rating.lane_bands`); None where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class RatedUsage:
+    """lines: of usage, with line_key, their discounts and adjustments. lanes: as of `Charged`. used: what of fixed
+    discounts is used up."""
+
+    lines: pl.LazyFrame
+    lanes: Lanes | None
+    used: pl.LazyFrame
+
+
+def rated_usage(billed: pl.LazyFrame, given: Usage, frames: CatalogFrames, has: Features, hold: Hold) -> RatedUsage:
+    """The lines of usage of the `billed` periods, net of what discounts and maximums take off."""
+    usage = hold(given.usage.with_row_index("line_key").with_columns(pl.col("line_key").cast(pl.Int64)))
+    found = rating.discount(usage, billed, frames, rating.nothing_used(), has.discounts, hold)
+    bands, lanes = given.bands, None
+    if bands is not None:
+        lanes = lanes_of(usage, bands, found.discounts, frames, has.discounts, hold)
+    return RatedUsage(hold(rating.adjust(hold(_together(found)), given.limits, frames)), lanes, found.used)
 
 
 def keyed(lines: pl.LazyFrame) -> pl.LazyFrame:
@@ -268,4 +299,4 @@ def has_charges(catalog: Catalog) -> bool:
     of_contracts = any(
         one.subscriptions or one.scheduled_charges or one.commits or one.recurring_commits for one in catalog.contracts
     )
-    return of_contracts or any(customer.commits for customer in catalog.customers)
+    return of_contracts or any(customer.commits for customer in catalog.customers) or has_thresholds(catalog)

@@ -60,7 +60,13 @@ def has_balances(catalog: Catalog) -> bool:
     of_contracts = any(
         one.commits or one.credits or one.recurring_commits or one.recurring_credits for one in catalog.contracts
     )
-    return of_contracts or any(customer.commits or customer.credits for customer in catalog.customers)
+    of_customers = any(customer.commits or customer.credits for customer in catalog.customers)
+    return of_contracts or of_customers or has_thresholds(catalog)
+
+
+def has_thresholds(catalog: Catalog) -> bool:
+    """Whether usage may buy commits."""
+    return any(one.spend_threshold or one.prepaid_balance_threshold for one in catalog.contracts)
 
 
 def has_prices_of_commits(catalog: Catalog) -> bool:
@@ -74,10 +80,11 @@ def has_prices_of_commits(catalog: Catalog) -> bool:
 @dataclass(frozen=True, slots=True)
 class Books:
     """What the books say: ledger, ENTRY rows of earlier batches; final_usage: USAGE invoices that are not void
-    (contract_id, period_start, issued_at)."""
+    (contract_id, period_start, issued_at); purchases: PURCHASE rows of thresholds, on invoices that are not void."""
 
     ledger: pl.LazyFrame
     final_usage: pl.LazyFrame
+    purchases: pl.LazyFrame
 
 
 @dataclass(frozen=True, slots=True)

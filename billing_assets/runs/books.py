@@ -16,12 +16,20 @@ from billing_assets.commitments import TRUEUP
 from billing_assets.errors import InvariantBreach
 from billing_assets.invoicing.drafts import NOT_HELD
 from billing_assets.invoicing.finalize import Watermarks, due, events_of, numbered, stamped
-from billing_assets.pipeline import charging_terms, month_after, open_scheduled
+from billing_assets.pipeline import charging_terms, month_after, open_scheduled, with_purchases
 from billing_assets.reconcile import gate, ledger_gate
 from billing_assets.runs import batches, manual_entries
 from billing_assets.runs.billing import totals
 from billing_assets.runs.catalogs import keep_version, recorded_catalog
-from billing_assets.runs.inputs import holding, inputs, open_trueups, sealed_months, started_periods, watermarks
+from billing_assets.runs.inputs import (
+    counting,
+    holding,
+    inputs,
+    open_trueups,
+    sealed_months,
+    started_periods,
+    watermarks,
+)
 from billing_assets.runs.late import late_months
 from billing_assets.runs.months import Month, month_of
 from billing_assets.runs.reports import FinalizeReport
@@ -252,7 +260,9 @@ def due_months(lake: Lake, catalog: Catalog, now: datetime) -> tuple[str, ...]:
     periods = started_periods(lake, frames.contracts, settings.starting_at, now, through).filter("is_open")
     is_due = pl.col("period_end") + pl.lit(settings.grace_period) <= pl.lit(now, dtype=TIMESTAMP)
     found = lake.collect(periods.group_by("close_month").agg(is_due=is_due.any()))
-    charged = lake.collect(open_scheduled(charging_terms(inputs(lake, catalog, now)), holding(lake)))
+    hold = holding(lake)
+    given = with_purchases(inputs(lake, catalog, now), hold, counting(lake))
+    charged = lake.collect(open_scheduled(charging_terms(given), hold))
     is_charged = charged["issued_at"] <= now
     unsettled = set(lake.collect(open_trueups(lake, frames, now, through))["close_month"])
     open_months = {*found["close_month"], *charged["close_month"], *unsettled}

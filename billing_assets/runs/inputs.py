@@ -47,7 +47,9 @@ def inputs(
     periods = lake.collect(started_periods(lake, frames.contracts, catalog.settings.starting_at, now, books_through))
     asked = pl.lit(value=True) if month is None else is_asked(lake, frames, month)
     periods = periods.with_columns(is_billed=pl.col("is_open") & asked)
-    first = _first_day(periods.filter("is_billed"), month, now)
+    thresholds = lake.collect(frames.thresholds.select("pool").unique())["pool"]
+    is_watched = pl.col("is_open") & pl.col("pool").is_in(thresholds.implode())
+    first = _first_day(periods.filter(pl.col("is_billed") | is_watched), month, now)
     read = {"ingest_batch": events_through}
     # Charges are placed on the invoice of any open period, also of one that ended before the usage that is read.
     near = periods.filter((pl.col("period_end") > first) | pl.col("is_open")).lazy()
@@ -62,7 +64,7 @@ def inputs(
         events=events_at(lake, read),
         billed_charges=billed_charges(lake, books_through),
         scheduled=scheduled_invoices(lake, books_through),
-        books=books(lake, periods.lazy(), books_through),
+        books=books(lake, frames, periods.lazy(), books_through),
         sealed_months=sealed_months(lake, books_through),
         month=month,
         now=now,
@@ -81,19 +83,38 @@ def counting(lake: Lake) -> Count:
 
 def is_asked(lake: Lake, frames: CatalogFrames, month: str) -> pl.Expr:
     """Whether a period is of `month`, or of one before it in a pool of balances, which its invoice draws on first."""
-    balances = (frames.access_segments, frames.recurring_balances)
+    balances = (frames.access_segments, frames.recurring_balances, frames.thresholds)
     pools = lake.collect(pl.concat([frame.select("pool") for frame in balances]).unique())["pool"]
     earlier = (pl.col("close_month") < month) & pl.col("pool").is_in(pools.implode())
     return (pl.col("close_month") == month) | earlier
 
 
-def books(lake: Lake, periods: pl.LazyFrame, books_through: int) -> Books:
-    """The ledger, and when the invoices of final periods were issued."""
+def books(lake: Lake, frames: CatalogFrames, periods: pl.LazyFrame, books_through: int) -> Books:
+    """The ledger, when the invoices of final periods were issued, and what thresholds have bought on final invoices."""
     final = periods.filter(~pl.col("is_open"))
     return Books(
         ledger=lake.scan("ledger_entries", through={"batch_no": books_through}).select(*ENTRY),
         final_usage=final.select("contract_id", "period_start", issued_at="final_issued_at"),
+        purchases=purchases(lake, frames, books_through),
     )
+
+
+def purchases(lake: Lake, frames: CatalogFrames, books_through: int) -> pl.LazyFrame:
+    """PURCHASE rows: what thresholds have bought on invoices that are not void."""
+    through = {"batch_no": books_through}
+    return (
+        lake.scan("line_items", pl.col("line_type") == "commit_purchase", through=through)
+        .join(void_invoices(lake, books_through), on="invoice_id", how="anti")
+        .join(frames.thresholds.select(balance_id="commit_id"), on="balance_id", how="semi")
+        .sort("balance_id", "starting_at", "line_item_id")
+        .select(commit_id="balance_id", bought_at="starting_at", amount="amount")
+    )
+
+
+def void_invoices(lake: Lake, books_through: int) -> pl.LazyFrame:
+    """Grain invoice_id."""
+    invoices = lake.scan("invoices", through={"batch_no": books_through})
+    return invoices.filter(pl.col("status") == "VOID").select("invoice_id")
 
 
 def open_trueups(lake: Lake, frames: CatalogFrames, now: datetime, books_through: int) -> pl.LazyFrame:
@@ -111,13 +132,12 @@ def open_trueups(lake: Lake, frames: CatalogFrames, now: datetime, books_through
 def billed_charges(lake: Lake, books_through: int) -> pl.LazyFrame:
     """Grain CHARGE_KEY: how many charges of subscriptions, schedules and purchases invoices have that are not void."""
     through = {"batch_no": books_through}
-    void = lake.scan("invoices", through=through).filter(pl.col("status") == "VOID").select("invoice_id")
     is_subscription = pl.col("line_type") == "subscription"
     return (
         lake.scan(
             "line_items", pl.col("line_type").is_in(["subscription", "scheduled", "commit_purchase"]), through=through
         )
-        .join(void, on="invoice_id", how="anti")
+        .join(void_invoices(lake, books_through), on="invoice_id", how="anti")
         # A subscription's charge may be split into what balances cover and what they do not.
         .with_columns(balance_id=pl.when(~is_subscription).then("balance_id"))
         .with_columns(contract_id="origin_contract_id")

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from billing_assets.catalog import load_catalog
-from billing_assets.catalog.support import GAPS
 from billing_assets.errors import CatalogError
 
 BAD = Path(__file__).parent / "bad"
@@ -17,10 +16,9 @@ MISTAKES = sorted(path for path in BAD.glob("*.yaml") if path != BASE)
 EXPECTED = "# expected: "
 
 
-def problems_of(directory: Path, *, not_yet: bool) -> list[str]:
-    """The problems of a directory; parts that are not supported yet are reported only where that is the mistake."""
+def problems_of(directory: Path) -> list[str]:
     with pytest.raises(CatalogError) as raised:
-        load_catalog(directory, gaps=GAPS if not_yet else ())
+        load_catalog(directory)
     return [str(problem) for problem in raised.value.problems]
 
 
@@ -37,7 +35,7 @@ def test_a_mistake_is_told(mistake: Path, tmp_path: Path) -> None:
     lay_out(mistake, tmp_path)
     expected = [line.removeprefix(EXPECTED) for line in mistake.read_text().splitlines() if line.startswith(EXPECTED)]
     assert expected, "the file states no expected problem"
-    assert problems_of(tmp_path, not_yet=mistake.stem.startswith("not_yet")) == expected
+    assert problems_of(tmp_path) == expected
 
 
 def test_the_base_has_no_mistake(tmp_path: Path) -> None:
@@ -54,7 +52,7 @@ def test_all_problems_of_all_files_at_once(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "one.yaml").write_text("customers:\n  - {id: x}\n  - {id: y, nam: Y}\n")
     (tmp_path / "two.yaml").write_text("rate_cards:\n  - {id: z, currency: XXX}\n  - {id: standard}\n")
-    found = problems_of(tmp_path, not_yet=True)
+    found = problems_of(tmp_path)
     assert [problem.split(": ")[:2] for problem in found] == [
         ["folder/one.yaml:2", "customers[0].name"],
         ["folder/one.yaml:3", "customers[1].nam"],
@@ -69,9 +67,7 @@ def test_a_reference_to_a_misshapen_object_is_not_unknown(tmp_path: Path) -> Non
     (tmp_path / "x.yaml").write_text(
         "customers: [{id: x}]\ncontracts: [{id: c, customer_id: x, rate_card_id: standard, starting_at: 2026-01-01}]\n"
     )
-    assert problems_of(tmp_path, not_yet=True) == [
-        "x.yaml:1: customers[0].name: missing, expected name: name on invoices"
-    ]
+    assert problems_of(tmp_path) == ["x.yaml:1: customers[0].name: missing, expected name: name on invoices"]
 
 
 @pytest.mark.parametrize(
@@ -92,18 +88,18 @@ def test_a_reference_to_a_misshapen_object_is_not_unknown(tmp_path: Path) -> Non
 def test_an_unreadable_file_is_a_problem(name: str, content: bytes, expected: str, tmp_path: Path) -> None:
     shutil.copy(BASE, tmp_path / "base.yaml")
     (tmp_path / name).write_bytes(content)
-    (found,) = problems_of(tmp_path, not_yet=True)
+    (found,) = problems_of(tmp_path)
     assert found.startswith(expected)
 
 
 def test_deep_nesting_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text("customers: " + "[" * 5000)
-    (found,) = problems_of(tmp_path, not_yet=True)
+    (found,) = problems_of(tmp_path)
     assert "broken YAML" in found
 
 
 def test_no_catalog(tmp_path: Path) -> None:
-    assert "found no catalog files" in problems_of(tmp_path, not_yet=True)[0]
-    assert "found no such directory" in problems_of(tmp_path / "nowhere", not_yet=True)[0]
+    assert "found no catalog files" in problems_of(tmp_path)[0]
+    assert "found no such directory" in problems_of(tmp_path / "nowhere")[0]
     (tmp_path / "empty.yaml").write_text("")
-    assert "settings: missing" in problems_of(tmp_path, not_yet=True)[0]
+    assert "settings: missing" in problems_of(tmp_path)[0]

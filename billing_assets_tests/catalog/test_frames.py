@@ -239,7 +239,7 @@ def test_numbers_of_every_length_stay_exact(tmp_path: Path) -> None:
 
 
 def test_dimensions_of_the_whole_format() -> None:
-    catalog = load_catalog(WHOLE, gaps=())
+    catalog = load_catalog(WHOLE)
     tables = {name: frame.collect() for name, frame in dimension_frames(catalog).items()}
     assert {table.get_column("catalog_version").unique().item() for table in tables.values()} == {catalog.version}
     assert all(table.get_column("is_current").all() for table in tables.values())

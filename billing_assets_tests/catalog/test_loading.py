@@ -101,19 +101,11 @@ def test_settings(tmp_path: Path) -> None:
 
 
 def test_the_whole_format_is_understood() -> None:
-    catalog = load_catalog(WHOLE, gaps=())
+    catalog = load_catalog(WHOLE)
     assert catalog_from_content(catalog.content) == catalog
     holding = next(contract for contract in catalog.contracts if contract.id == "holding-2026")
     assert isinstance(holding.overrides[0], EntitlementOverride)
-    assert [warning.path for warning in catalog.warnings] == ["contracts[0].minimum_spend"]
-
-
-def test_of_the_whole_format_only_what_is_not_supported_is_refused() -> None:
-    with pytest.raises(CatalogError) as raised:
-        load_catalog(WHOLE)
-    messages = [problem.message for problem in raised.value.problems]
-    assert len(messages) == 2
-    assert all(message.endswith("not supported yet") for message in messages)
+    assert [warning.path for warning in catalog.warnings] == ["contracts[0].minimum_spend", "contracts[0].late_usage"]
 
 
 def test_models_are_frozen(tmp_path: Path) -> None:
@@ -162,7 +154,7 @@ contracts:
     commits: [{id: p, type: POSTPAID, product_id: fee, access_schedule: [{amount: 1, starting_at: 2026-01-01}]}]
 """
     )
-    promise, spend = sorted(load_catalog(tmp_path, gaps=()).warnings, key=lambda warning: warning.path)
+    promise, spend = sorted(load_catalog(tmp_path).warnings, key=lambda warning: warning.path)
     assert (promise.line, promise.path) == (8, "contracts[0].commits[0].access_schedule[0].ending_before")
     assert (spend.file, spend.line, spend.path) == ("x.yaml", 7, "contracts[0].minimum_spend")
 

@@ -27,7 +27,7 @@ ROLLING = (
 def pools_of(directory: Path, *contracts: str) -> dict[str, str]:
     directory.mkdir(exist_ok=True)
     (directory / "x.yaml").write_text(BOOK + "".join(contracts))
-    return dict(pools(load_catalog(directory, gaps=())))
+    return dict(pools(load_catalog(directory)))
 
 
 def test_a_renewal_reaches_what_rolls_over(tmp_path: Path) -> None:

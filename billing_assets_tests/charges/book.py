@@ -43,6 +43,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "ending_before": TIMESTAMP, "frequency_months": COUNT, "frequency_weeks": COUNT, "distribution": TEXT,
         "amount": DECIMAL, "quantity": DECIMAL, "unit_price": DECIMAL, "minor_digits": COUNT,
     },
+    "thresholds": {"commit_id": TEXT},
     "commit_charges": {
         "balance_id": TEXT, "commit_id": TEXT, "contract_id": TEXT, "charged_at": TIMESTAMP, "amount": DECIMAL,
         "quantity": DECIMAL, "unit_price": DECIMAL, "product_id": TEXT, "name": TEXT, "position": COUNT,

@@ -64,7 +64,7 @@ contracts:
 
 def frames(directory: Path) -> CatalogFrames:
     (directory / "book.yaml").write_text(BOOK)
-    return resolve(load_catalog(directory, gaps=()))
+    return resolve(load_catalog(directory))
 
 
 def january() -> pl.LazyFrame:
