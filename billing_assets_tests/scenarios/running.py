@@ -204,7 +204,7 @@ class Ran:
         return found
 
     def _plain(self, one: Scenario, name: str | None) -> str:
-        return (name or "").removeprefix(f"{one.slug}:")
+        return (name or "").replace(f"{one.slug}:", "")
 
 
 def heading(row: Mapping[str, Any]) -> str:
