@@ -8,6 +8,7 @@ import polars as pl
 
 from billing_assets.columns import TIMESTAMP
 from billing_assets.money import decimal
+from billing_assets.wording import worded
 
 HOURS_PER_DAY = 24
 
@@ -21,8 +22,7 @@ def offset(anchor: pl.Expr, count: pl.Expr, months: pl.Expr, weeks: pl.Expr) -> 
     return (
         pl.when(weeks > 0)
         .then(anchor + pl.duration(days=count * weeks * 7))
-        # Not pl.format, which can panic in a chunk that a filter has left empty.
-        .otherwise(anchor.dt.offset_by(pl.concat_str(count * months, pl.lit("mo"))))
+        .otherwise(anchor.dt.offset_by(worded("{}mo", count * months)))
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "billing_assets"
 
-VOCABULARY = {"errors", "columns", "money", "periods", "identity", "numerals", "group_values", "line_order"}
+VOCABULARY = {"errors", "columns", "money", "periods", "identity", "numerals", "group_values", "line_order", "wording"}
 LEVELS: list[set[str]] = [
     VOCABULARY,
     {"catalog"},

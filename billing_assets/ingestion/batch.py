@@ -14,6 +14,7 @@ from billing_assets.ingestion.dedupe import (
 from billing_assets.ingestion.properties import property_texts
 from billing_assets.ingestion.windows import Windows
 from billing_assets.numerals import number
+from billing_assets.wording import worded
 
 DUPLICATE = "duplicate"
 EVENT_ORDER = ("event_date", "customer_ref", "timestamp", "transaction_id")
@@ -141,7 +142,7 @@ def _duplicates(duplicates: pl.LazyFrame, batch_no: int) -> pl.LazyFrame:
         _refused(duplicates, batch_no)
         .with_columns(
             reason=pl.lit(DUPLICATE),
-            detail=pl.format("accepted from {}:{} in batch {}", "winner_file", "winner_line", "first_ingest_batch"),
+            detail=worded("accepted from {}:{} in batch {}", "winner_file", "winner_line", "first_ingest_batch"),
         )
         .select(*_REFUSED, "first_ingest_batch", "conflicting")
         .sort(PLACE)

@@ -11,6 +11,7 @@ import polars as pl
 from billing_assets.columns import TIMESTAMP
 from billing_assets.ingestion.properties import json_string
 from billing_assets.ingestion.windows import Windows
+from billing_assets.wording import worded
 
 HISTORY = pl.Schema(
     {
@@ -35,9 +36,7 @@ def payload(
     customer_ref: str = "customer_ref", event_type: str = "event_type", properties: str = "properties"
 ) -> pl.Expr:
     """Canonical payload: the JSON text of [customer_ref, event_type, properties]; equal events have equal texts."""
-    return pl.format(
-        "[{},{},{}]", json_string(pl.col(customer_ref)), json_string(pl.col(event_type)), pl.col(properties)
-    )
+    return worded("[{},{},{}]", json_string(pl.col(customer_ref)), json_string(pl.col(event_type)), pl.col(properties))
 
 
 def id_hash() -> pl.Expr:

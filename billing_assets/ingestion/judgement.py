@@ -11,6 +11,7 @@ from billing_assets.ingestion.readings import cut_raw
 from billing_assets.ingestion.reasons import Reason
 from billing_assets.ingestion.timestamps import utc
 from billing_assets.ingestion.windows import Windows
+from billing_assets.wording import worded
 
 MAX_ID = 128
 MAX_DETAIL = 500
@@ -70,7 +71,7 @@ def _detail(windows: Windows, arrival: pl.Expr) -> pl.Expr:
         pl.when(pl.col("first").is_not_null())
         .then(pl.col("detail"))
         .when(length.is_not_null())
-        .then(pl.format("{} characters", length))
+        .then(worded("{} characters", length))
         .when(reason == Reason.INVALID_TIMESTAMP.value)
         .then(pl.col("timestamp_text"))
         .when(outside.is_not_null())

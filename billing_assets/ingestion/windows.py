@@ -9,6 +9,7 @@ import polars as pl
 
 from billing_assets.columns import TIMESTAMP
 from billing_assets.ingestion.reasons import Reason
+from billing_assets.wording import worded
 
 AHEAD = timedelta(hours=24)
 """How far ahead of its arrival a timestamp may be, clocks and time zones being what they are."""
@@ -39,15 +40,13 @@ class Windows:
         arrival = _shown(arrived_at)
         return (
             pl.when(timestamp > arrived_at)
-            .then(pl.format("{} is more than 24 hours after the file's arrival at {}", _shown(timestamp), arrival))
+            .then(worded("{} is more than 24 hours after the file's arrival at {}", _shown(timestamp), arrival))
             .when(self._is_before_start(timestamp))
             .then(
-                pl.format(
-                    f"{{}} is before settings.starting_at, {self.starting_at:%Y-%m-%dT%H:%M:%SZ}", _shown(timestamp)
-                )
+                worded(f"{{}} is before settings.starting_at, {self.starting_at:%Y-%m-%dT%H:%M:%SZ}", _shown(timestamp))
             )
             .otherwise(
-                pl.format(
+                worded(
                     f"{{}} is more than {self.backdating_window} before the file's arrival at {{}}",
                     _shown(timestamp),
                     arrival,

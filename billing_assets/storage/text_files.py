@@ -12,6 +12,7 @@ import zstandard
 from billing_assets.ingestion.readings import LINES, RAW_BYTES
 from billing_assets.ingestion.reasons import Reason
 from billing_assets.storage.sources import Compression
+from billing_assets.wording import worded
 
 CHUNK_BYTES = 16 * 1024 * 1024
 MAX_LINE_BYTES = 1024 * 1024
@@ -181,7 +182,7 @@ def _lines(block: bytes, first_line: int) -> pl.DataFrame:
             pl.col("row").cast(pl.Int64).alias("source_line"),
             "line",
             pl.when(too_long).then(pl.lit(Reason.LINE_TOO_LONG.value)).alias("reason"),
-            pl.when(too_long).then(pl.format("{} bytes", pl.col("line").str.len_bytes())).alias("detail"),
+            pl.when(too_long).then(worded("{} bytes", pl.col("line").str.len_bytes())).alias("detail"),
         )
         .collect()
         .match_to_schema(LINES)
