@@ -18,7 +18,7 @@ from billing_assets.catalog.overrides import Override
 from billing_assets.catalog.rates import Frequency
 from billing_assets.catalog.subscriptions import Subscription
 from billing_assets.catalog.terms import Dated, Term
-from billing_assets.catalog.values import Count, Flag, Id, Instant, Key, PropertyText, Text, one_or_many
+from billing_assets.catalog.values import Count, Days, Flag, Id, Instant, Key, PropertyText, Text, one_or_many
 
 PeriodAnchor = Literal["FIRST_OF_MONTH", "CONTRACT_START", "CUSTOM_DATE"]
 LateUsage = Literal["CARRY_FORWARD", "CORRECTION", "REPORT_ONLY"]
@@ -94,7 +94,7 @@ class Contract(Dated):
     rate_card_alias: Id | None = Field(
         default=None, description="Alias of a rate card, resolved at the contract's start."
     )
-    net_payment_terms_days: Count = Field(default=0, description="Days from the issue of an invoice until it is due.")
+    net_payment_terms_days: Days = Field(default=0, description="Days from the issue of an invoice until it is due.")
     usage_statement_schedule: UsageStatementSchedule = Field(
         default=UsageStatementSchedule(), description="The billing periods."
     )

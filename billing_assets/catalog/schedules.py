@@ -108,5 +108,5 @@ Schedule = Annotated[
 class CommitDuration(Term):
     """A length of time, in billing periods."""
 
-    value: CountFromOne = Field(default=1, description="How many.")
+    value: Annotated[CountFromOne, Field(le=1200)] = Field(default=1, description="How many.")
     unit: Literal["PERIODS"] = Field(default="PERIODS", description="Billing periods.")

@@ -112,18 +112,29 @@ def number(value: object) -> Decimal:
             raise refusal(f"found {shown(value)}, expected a number")
 
 
+MOST = 1_000_000_000
+"""No count of days, seats or events in a catalog is larger; what is computed from one then fits every type."""
+
+HUNDRED_YEARS = timedelta(days=36_500)
+YEARS = range(1970, 2200)
+"""Years in which a catalog's dates may lie: all that is computed from them are dates too."""
+
+
 def whole(value: object) -> int:
     """An integer; `3.0` and `3e0` are 3."""
     exact = number(value)
     if exact != exact.to_integral_value(context=_WIDE):
         raise refusal(f"found {shown(value)}, expected a whole number")
+    if abs(exact) > MOST:
+        raise refusal(f"found {shown(value)}, expected a whole number of at most {MOST}")
     return int(exact)
 
 
 @lru_cache(maxsize=65536)
 def _instant_text(text: str) -> datetime:
     try:
-        found = datetime.fromisoformat(text)
+        # Python reads more of ISO 8601 than dates with dashes, 20261001 for one.
+        found = datetime.fromisoformat(text if text[4:5] == "-" else "")
     except ValueError:
         raise refusal(
             f"found {text!r}, expected a date such as 2026-10-01 or a timestamp such as 2026-10-01T07:00:00Z"
@@ -137,6 +148,8 @@ def on_the_hour(found: datetime, text: str) -> datetime:
     """`found` in UTC. Rating has the grain of an hour, so a boundary inside one is refused."""
     if found.tzinfo is None:
         raise refusal(f"found {text!r} without an offset, expected UTC as in {text}Z")
+    if found.year not in YEARS:
+        raise refusal(f"found {text!r}, expected a year from {YEARS[0]} to {YEARS[-1]}")
     instant = found.astimezone(UTC)
     if instant.minute or instant.second or instant.microsecond:
         before = instant.replace(minute=0, second=0, microsecond=0)
@@ -151,7 +164,7 @@ def instant(value: object) -> datetime:
         case datetime():
             return on_the_hour(value, value.isoformat())
         case date():
-            return datetime(value.year, value.month, value.day, tzinfo=UTC)
+            return on_the_hour(datetime(value.year, value.month, value.day, tzinfo=UTC), value.isoformat())
         case _:
             raise refusal(f"found {shown(value)}, expected a date such as 2026-10-01 or an RFC 3339 timestamp")
 
@@ -163,8 +176,10 @@ def duration(value: object) -> timedelta:
     matched = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if matched is None:
         raise refusal(f"found {shown(value)}, expected a duration in hours or days, such as 24h or 34d")
-    count = int(matched[1])
-    return timedelta(hours=count) if matched[2] == "h" else timedelta(days=count)
+    unit = timedelta(hours=1) if matched[2] == "h" else timedelta(days=1)
+    if int(matched[1]) > HUNDRED_YEARS // unit:
+        raise refusal(f"found {shown(value)}, expected at most a hundred years, {HUNDRED_YEARS.days}d")
+    return int(matched[1]) * unit
 
 
 def duration_text(value: timedelta | None) -> str:
@@ -226,6 +241,7 @@ Fraction = Annotated[Exact, Field(ge=0, le=1)]
 
 Whole = Annotated[int, BeforeValidator(whole), WithJsonSchema({"type": "integer"})]
 Count = Annotated[Whole, Field(ge=0)]
+Days = Annotated[Whole, Field(ge=0, le=HUNDRED_YEARS.days)]
 CountFromOne = Annotated[Whole, Field(ge=1)]
 
 Instant = Annotated[datetime, BeforeValidator(instant), WithJsonSchema(_INSTANT_SCHEMA)]
