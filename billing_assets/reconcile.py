@@ -171,6 +171,10 @@ INVARIANTS: tuple[Invariant, ...] = (
         lambda t: conflicting_duplicates(t("duplicate_events")), warning=True,
     ),
     Invariant(
+        "states_once", "usage_states", "one state per measure, reference, group, hour and ingest batch",
+        lambda t: repeated_rows("usage_states", t("usage_states")),
+    ),
+    Invariant(
         "sums_of_lines", "invoices", "each invoice's sums are the sums of its lines, exactly",
         lambda t: invoice_sums(t("invoices"), t("line_items")),
     ),
