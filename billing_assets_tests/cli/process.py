@@ -1,4 +1,4 @@
-"""The command line as a real process: through pipes, and on a terminal of a given width."""
+"""The command line as a real process: with redirected output, and on a terminal of a given width."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from billing_assets_tests import forking
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "billing_assets"]
@@ -25,17 +28,24 @@ def environment(**changes: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "", **changes}
 
 
-def billing(directory: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
-    """One command with its output in pipes."""
+def started(directory: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    """One command with its output in pipes, in an interpreter that starts for it."""
     return subprocess.run(
         [*COMMAND, *arguments],
         cwd=directory,
         env=environment(**changes),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=forking.PATIENCE,
         check=False,
     )
+
+
+def billing(
+    directory: Path, *arguments: str, before: Callable[[], None] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """One command with its output in files, in a forked process that calls `before` first."""
+    return forking.run(arguments, directory, environment(), before)
 
 
 def billing_json(directory: Path, *arguments: str) -> Any:
@@ -47,10 +57,8 @@ def on_terminal(directory: Path, columns: int, *arguments: str) -> list[str]:
     """The lines that a person sees on a terminal of that many columns, without their styles."""
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    changes = {"TERM": "xterm-256color", "COLUMNS": ""}
-    process = subprocess.Popen(
-        [*COMMAND, *arguments], cwd=directory, env=environment(**changes), stdin=child, stdout=child, stderr=child
-    )
+    shown = environment(TERM="xterm-256color")
+    process = forking.start(arguments, directory, shown, (child, child, child))
     os.close(child)
     seen = b""
     while True:
@@ -61,6 +69,6 @@ def on_terminal(directory: Path, columns: int, *arguments: str) -> list[str]:
         if not piece:
             break
         seen += piece
-    process.wait(timeout=300)
+    forking.ended(process)
     os.close(parent)
     return STYLE.sub("", seen.decode()).replace("\r\n", "\n").splitlines()

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets_tests.cli.process import billing, billing_json
+from billing_assets_tests.cli.process import billing, billing_json, started
+from billing_assets_tests.cli.project import EVENTS, new_project
 
 JANUARY = "2026-02-03T00:00:00Z"
 
@@ -20,9 +21,7 @@ JANUARY = "2026-02-03T00:00:00Z"
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new project whose sample month is January 2026, never closed."""
-    directory = tmp_path_factory.mktemp("month")
-    assert billing(directory, "init", "company", "--now", JANUARY).returncode == 0
-    company = directory / "company"
+    company = new_project(tmp_path_factory.mktemp("month") / "company", JANUARY)
     settings = company / "catalog" / "settings.yaml"
     # Its events arrive when they are written, which is long after January for whoever runs this later.
     settings.write_text(settings.read_text().replace("backdating_window: 90d", "backdating_window: none"))
@@ -33,7 +32,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def first(fresh: Path) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """The project, closed once, and what that close said."""
     company = copied(fresh, "closed")
-    return company, billing(company, "close", "--month", "2026-01", "--now", JANUARY)
+    return company, started(company, "close", "--month", "2026-01", "--now", JANUARY)
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +75,8 @@ def test_a_close_says_what_it_finalized_and_what_comes_next(
 ) -> None:
     company, ran = first
     assert ran.returncode == 0, ran.stderr
-    assert "Ingestion: 1 file, 86 rows = 86 accepted + 0 duplicates + 0 rejected (batch 1)" in ran.stdout
-    assert re.search(r"USAGE +2 +81\.54 +USD", ran.stdout)
+    assert f"Ingestion: 1 file, {EVENTS} rows = {EVENTS} accepted + 0 duplicates + 0 rejected (batch 1)" in ran.stdout
+    assert re.search(r"USAGE +2 +75\.73 +USD", ran.stdout)
     assert "sealed: 2026-01" in ran.stdout
     assert re.search(r"(\d+) of \1 checks passed", ran.stdout)
     assert "next: billing export --month 2026-01" in ran.stdout
@@ -89,7 +88,7 @@ def test_a_close_says_what_it_finalized_and_what_comes_next(
 def test_the_invoices_are_there_to_the_cent(closed: Path) -> None:
     found = billing_json(closed, "invoices", "--month", "2026-01")["invoices"]
     assert [row["invoice_number"] for row in found] == ["INV-2026-000001", "INV-2026-000002"]
-    assert {row["customer_id"]: row["total"] for row in found} == {"acme": "4.74", "globex": "76.80"}
+    assert {row["customer_id"]: row["total"] for row in found} == {"acme": "0.54", "globex": "75.19"}
     assert billing(closed, "check").returncode == 0
 
 
@@ -113,7 +112,7 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(fresh: Path) -> None:
     before = contents(company)
     ran = billing(company, "close", "--month", "2026-01", "--now", JANUARY, "--dry-run")
     assert ran.returncode == 0
-    assert re.search(r"USAGE +2 +81\.54 +USD", ran.stdout)
+    assert re.search(r"USAGE +2 +75\.73 +USD", ran.stdout)
     assert "next: billing close --month 2026-01" in ran.stdout
     assert "nothing was written" in ran.stderr
     assert contents(company) == before
@@ -141,7 +140,7 @@ def test_a_held_invoice_waits_alone_until_its_rate_is_there(fresh: Path) -> None
     assert "*** 1 invoice HELD ***" in ran.stdout
     assert "UNRATED_USAGE" in ran.stdout
     assert "billing unbilled --disposition unrated --customer acme" in ran.stdout
-    assert re.search(r"USAGE +1 +76\.80 +USD", ran.stdout)
+    assert re.search(r"USAGE +1 +75\.19 +USD", ran.stdout)
     held = billing_json(company, "invoices", "--status", "held")["invoices"]
     assert [(row["customer_id"], row["hold_reasons"]) for row in held] == [("acme", ["UNRATED_USAGE"])]
     assert "huge" in billing(company, "unbilled", "--disposition", "unrated").stdout
@@ -151,7 +150,7 @@ def test_a_held_invoice_waits_alone_until_its_rate_is_there(fresh: Path) -> None
     rate = f"      - {{{key}, rate_type: FLAT, price: 1}}\n"
     cards.write_text(cards.read_text().replace("    rates:\n", f"    rates:\n{rate}"))
     found = billing_json(company, "close", "--month", "2026-01", "--now", JANUARY)
-    assert found["finalized"] == [{"invoice_type": "USAGE", "currency": "USD", "invoices": 1, "total": "5.74"}]
+    assert found["finalized"] == [{"invoice_type": "USAGE", "currency": "USD", "invoices": 1, "total": "1.54"}]
     assert (found["held"], found["sealed"]) == ([], ["2026-01"])
     assert all(check["ok"] for check in found["checks"])
 
@@ -173,7 +172,7 @@ def test_ingest_counts_each_file_and_reasons_of_rejects(fresh: Path) -> None:
     (company / "events" / "bad.jsonl").write_text("not json\n")
     found = billing_json(company, "ingest", "--now", JANUARY)
     assert {file["source_file"]: (file["rows"], file["accepted"], file["rejected"]) for file in found["files"]} == {
-        "2026-01.jsonl": (86, 86, 0),
+        "2026-01.jsonl": (EVENTS, EVENTS, 0),
         "bad.jsonl": (1, 0, 1),
     }
     assert found["rejected_by_reason"] == [{"reason": "invalid_json", "rows": 1}]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets_tests.cli.process import billing, environment
+from billing_assets_tests.cli.process import environment, started
 
 COMMANDS = (
     *("init", "validate", "schema", "ingest", "close", "draft", "invoices", "show", "usage", "unbilled", "status"),
@@ -17,7 +17,7 @@ COMMANDS = (
 
 
 def test_help_lists_every_command_in_the_order_of_the_month(tmp_path: Path) -> None:
-    shown = billing(tmp_path, "--help")
+    shown = started(tmp_path, "--help")
     assert shown.returncode == 0
     listed = [line.split()[0] for line in shown.stdout.splitlines() if line.startswith("  ") and line.split()[:1]]
     assert [name for name in listed if name in COMMANDS] == [
@@ -28,14 +28,14 @@ def test_help_lists_every_command_in_the_order_of_the_month(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_a_manual_page_with_examples(name: str, tmp_path: Path) -> None:
-    shown = billing(tmp_path, name, "--help").stdout
+    shown = started(tmp_path, name, "--help").stdout
     for part in ("Usage: billing " + name, "Examples:", "Exit status:", "--catalog", "--lake", "--now", "--format"):
         assert part in shown
     assert max(len(line) for line in shown.split("Examples:")[0].splitlines()) <= 80
 
 
 def test_close_help_says_where_a_week_across_a_months_end_belongs(tmp_path: Path) -> None:
-    shown = " ".join(billing(tmp_path, "close", "--help").stdout.split())
+    shown = " ".join(started(tmp_path, "close", "--help").stdout.split())
     assert "belongs to the month in which it ends" in shown
 
 
@@ -62,7 +62,7 @@ def test_help_loads_neither_the_engine_nor_rich(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_usage_ends_with_2_and_says_what_is_wrong(arguments: list[str], message: str, tmp_path: Path) -> None:
-    ran = billing(tmp_path, *arguments)
+    ran = started(tmp_path, *arguments)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert message in ran.stderr
     assert "Traceback" not in ran.stderr
@@ -70,14 +70,14 @@ def test_wrong_usage_ends_with_2_and_says_what_is_wrong(arguments: list[str], me
 
 def test_a_broken_billing_toml_is_wrong_usage(tmp_path: Path) -> None:
     (tmp_path / "billing.toml").write_text("catalogue = 'x'\n")
-    ran = billing(tmp_path, "invoices")
+    ran = started(tmp_path, "invoices")
     assert ran.returncode == 2
     assert "billing.toml" in ran.stderr
     assert "catalogue" in ran.stderr
 
 
 def test_a_missing_catalog_is_a_problem_not_a_traceback(tmp_path: Path) -> None:
-    ran = billing(tmp_path, "close")
+    ran = started(tmp_path, "close")
     assert ran.returncode == 1
     assert "no such directory" in ran.stderr
     assert "Traceback" not in ran.stderr
@@ -86,16 +86,16 @@ def test_a_missing_catalog_is_a_problem_not_a_traceback(tmp_path: Path) -> None:
 def test_an_unexpected_error_is_one_line_and_a_hint(tmp_path: Path) -> None:
     (tmp_path / "catalog").mkdir()
     (tmp_path / "taken").write_text("")
-    ran = billing(tmp_path, "schema", "--output", "taken/schema.json")
+    ran = started(tmp_path, "schema", "--output", "taken/schema.json")
     assert ran.returncode == 3
     assert "Traceback" not in ran.stderr
     assert "NotADirectoryError" in ran.stderr
     assert "--traceback" in ran.stderr
-    assert "Traceback" in billing(tmp_path, "schema", "--output", "taken/schema.json", "--traceback").stderr
+    assert "Traceback" in started(tmp_path, "schema", "--output", "taken/schema.json", "--traceback").stderr
 
 
 def test_the_version(tmp_path: Path) -> None:
-    assert billing(tmp_path, "--version").stdout.startswith("billing_assets ")
+    assert started(tmp_path, "--version").stdout.startswith("billing_assets ")
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -12,17 +11,19 @@ import pytest
 from billing_assets.columns import HISTORY_COLUMNS
 from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
-from billing_assets_tests.cli.process import billing, environment
+from billing_assets_tests.cli.process import billing
+from billing_assets_tests.cli.project import new_project
+from billing_assets_tests.runs.stopping import die_at
 
-NOW = ("--month", "2026-10", "--now", "2026-11-03T00:00:00Z")
+AT = "2026-11-03T00:00:00Z"
+NOW = ("--month", "2026-10", "--now", AT)
 WHEN = (*HISTORY_COLUMNS, "at", "applied_at", "result", "intent", "attempt", "by", "etag")
 INSTANTS = ("events/after", "usage_states/after", "line_items/after", "invoices/before", "month_closes/after")
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
-    project = tmp_path_factory.mktemp("undisturbed") / "project"
-    billing(project.parent, "init", str(project))
+    project = new_project(tmp_path_factory.mktemp("undisturbed") / "project", AT)
     assert billing(project, "close", *NOW).returncode == 0
     return contents(project)
 
@@ -41,17 +42,9 @@ def contents(project: Path) -> dict[str, pl.DataFrame]:
 def test_a_killed_close_is_finished_by_the_next(
     instant: str, undisturbed: dict[str, pl.DataFrame], tmp_path: Path
 ) -> None:
-    project = tmp_path / "project"
-    billing(tmp_path, "init", str(project))
-    killed = subprocess.run(
-        [sys.executable, "-m", "billing_assets_tests.runs.stopping", instant, "close", *NOW],
-        cwd=project,
-        env=environment(),
-        capture_output=True,
-        check=False,
-        timeout=300,
-    )
-    assert killed.returncode == -9, killed.stderr.decode()
+    project = new_project(tmp_path / "project", AT)
+    killed = billing(project, "close", *NOW, before=partial(die_at, instant))
+    assert killed.returncode == -9, killed.stderr
     assert billing(project, "close", *NOW).returncode == 0
     found = contents(project)
     assert found.keys() == undisturbed.keys()

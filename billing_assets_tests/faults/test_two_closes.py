@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +11,9 @@ import pytest
 
 from billing_assets import runs
 from billing_assets.storage.lake import Lake, WriteStep
-from billing_assets_tests.cli.process import billing, environment
+from billing_assets_tests.cli.process import COMMAND, billing, environment
+from billing_assets_tests.cli.project import new_project
+from billing_assets_tests.forking import PATIENCE
 from billing_assets_tests.pipeline.closing import Books
 from billing_assets_tests.properties.test_lifecycle import CLOSED, IN_TIME, catalog, used
 
@@ -94,18 +95,17 @@ def test_a_seal_is_finished_as_it_was_begun_though_usage_came_since(tmp_path: Pa
 
 
 def test_two_processes_at_once_leave_what_one_leaves(tmp_path: Path) -> None:
-    now = ("--month", "2026-10", "--now", "2026-11-03T00:00:00Z")
-    projects = [tmp_path / name for name in ("one", "two")]
-    for project in projects:
-        billing(project.parent, "init", str(project))
+    at = datetime(2026, 11, 3, tzinfo=UTC).isoformat()
+    now = ("--month", "2026-10", "--now", at)
+    projects = [new_project(tmp_path / name, at) for name in ("one", "two")]
     assert billing(projects[0], "close", *now).returncode == 0
-    command = [sys.executable, "-m", "billing_assets", "close", *now]
+    command = [*COMMAND, "close", *now]
     both = [
         subprocess.Popen(command, cwd=projects[1], env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         for _ in range(2)
     ]
-    errors = [process.communicate(timeout=300)[1].decode() for process in both]
+    errors = [process.communicate(timeout=PATIENCE)[1].decode() for process in both]
     assert [process.returncode for process in both] == [0, 0], errors
     expected, found = (working(Lake(project / "lake")) for project in projects)
     assert [name for name in WORKING if not found[name].equals(expected[name])] == []
-    assert billing(projects[1], "check", "--now", datetime(2026, 11, 3, tzinfo=UTC).isoformat()).returncode == 0
+    assert billing(projects[1], "check", "--now", at).returncode == 0

@@ -1,11 +1,7 @@
-"""A miniature of `close`: its frames are a pure function of the intent, as those of the real one are.
-
-As a program: `python -m billing_assets_tests.runs.books LAKE INSTANT`, which dies at INSTANT (see `stopping`).
-"""
+"""A miniature of `close`: its frames are a pure function of the intent, as those of the real one are."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -64,10 +60,7 @@ def contents(lake: Lake) -> dict[str, list[dict[str, Any]]]:
     return tables
 
 
-def main(root: str, instant: str) -> None:
+def close_and_die(root: str, instant: str) -> None:
+    """Close a month in this process, which ends at `instant` (see `stopping`)."""
     lake = Lake(root, on_write=killing_at(instant))
     run(lake, "books", propose_month("2026-01"), finish, clock=clock)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +14,8 @@ from billing_assets.errors import BatchConflict, InvariantBreach
 from billing_assets.runs.batches import Batch, begin, run, unfinished
 from billing_assets.runs.protocol import Author, encode
 from billing_assets.storage.lake import Lake, WriteStep
-from billing_assets_tests.runs.books import NOW, TABLES, clock, contents, finish, propose_month
+from billing_assets_tests.forking import FORKING, PATIENCE, ended
+from billing_assets_tests.runs.books import NOW, TABLES, clock, close_and_die, contents, finish, propose_month
 from billing_assets_tests.storage.rows import rows
 
 INSTANTS = [f"{table}/{instant}" for table in ("batches", *TABLES) for instant in ("before", "after")]
@@ -35,9 +33,9 @@ def close(lake: Lake, month: str = "2026-01", **options: Any) -> Batch | None:
 
 def killed_at(instant: str, lake: Lake) -> None:
     """A real process that closes 2026-01 and is killed at the instant."""
-    program = [sys.executable, "-m", "billing_assets_tests.runs.books", lake.root, instant]
-    ended = subprocess.run(program, capture_output=True, text=True, check=False)
-    assert ended.returncode == -9, ended.stderr
+    process = FORKING.Process(target=close_and_die, args=(lake.root, instant))
+    process.start()
+    assert ended(process) == -9
 
 
 class Stopped(Exception):
@@ -95,13 +93,21 @@ def test_a_first_run_reads_the_intent_as_a_resumed_one_does(lake: Lake) -> None:
     assert (batch.is_resumed, resumed.is_resumed) == (False, True)
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
+    """What a close leaves that nothing disturbs."""
+    lake = Lake(tmp_path_factory.mktemp("undisturbed"))
+    close(lake)
+    return contents(lake)
+
+
 @pytest.mark.parametrize("instant", INSTANTS)
-def test_killed_anywhere_the_next_run_ends_as_if_nothing_was(tmp_path: Path, instant: str) -> None:
-    lake, undisturbed = Lake(tmp_path / "killed"), Lake(tmp_path / "undisturbed")
-    close(undisturbed)
+def test_killed_anywhere_the_next_run_ends_as_if_nothing_was(
+    lake: Lake, instant: str, undisturbed: dict[str, list[dict[str, Any]]]
+) -> None:
     killed_at(instant, lake)
     close(lake) if instant == "batches/before" else run(lake, "books", lambda _: None, finish, clock=clock)
-    assert contents(lake) == contents(undisturbed)
+    assert contents(lake) == undisturbed
 
 
 def test_readers_see_nothing_of_a_killed_batch(lake: Lake) -> None:
@@ -170,14 +176,12 @@ def race(root: str, month: str, start: Any, told: Any) -> None:
 
 
 def test_two_processes_open_one_batch_once(lake: Lake) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    start, told = spawn.Barrier(2), spawn.Queue()
-    racers = [spawn.Process(target=race, args=(lake.root, month, start, told)) for month in ("2026-01", "2026-02")]
+    start, told = FORKING.Barrier(2, timeout=PATIENCE), FORKING.Queue()
+    racers = [FORKING.Process(target=race, args=(lake.root, month, start, told)) for month in ("2026-01", "2026-02")]
     for racer in racers:
         racer.start()
-    outcomes = dict(told.get(timeout=60) for _ in racers)
-    for racer in racers:
-        racer.join()
+    outcomes = dict(told.get(timeout=PATIENCE) for _ in racers)
+    assert [ended(racer) for racer in racers] == [0, 0]
     states = [row["state"] for row in contents(lake)["batches"]]
     assert states == ["INTENT", "COMMITTED"]
     winner = next(month for month, won in outcomes.items() if won)
@@ -194,19 +198,15 @@ def finish_together(root: str, start: Any, told: Any) -> None:
     told.put(len(batch.results))
 
 
-def test_two_processes_on_one_batch_write_it_once(tmp_path: Path) -> None:
-    lake, undisturbed = Lake(tmp_path / "shared"), Lake(tmp_path / "undisturbed")
-    close(undisturbed)
+def test_two_processes_on_one_batch_write_it_once(lake: Lake, undisturbed: dict[str, list[dict[str, Any]]]) -> None:
     begin(lake, "books", propose_month("2026-01"), finish, clock=clock)
-    spawn = multiprocessing.get_context("spawn")
-    start, told = spawn.Barrier(2), spawn.Queue()
-    workers = [spawn.Process(target=finish_together, args=(lake.root, start, told)) for _ in range(2)]
+    start, told = FORKING.Barrier(2, timeout=PATIENCE), FORKING.Queue()
+    workers = [FORKING.Process(target=finish_together, args=(lake.root, start, told)) for _ in range(2)]
     for worker in workers:
         worker.start()
-    assert [told.get(timeout=60) for _ in workers] == [5, 5]
-    for worker in workers:
-        worker.join()
-    assert contents(lake) == contents(undisturbed)
+    assert [told.get(timeout=PATIENCE) for _ in workers] == [5, 5]
+    assert [ended(worker) for worker in workers] == [0, 0]
+    assert contents(lake) == undisturbed
 
 
 # -- another engine ----------------------------------------------------------------------------------------------------

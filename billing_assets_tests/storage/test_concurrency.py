@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import threading
 import time
@@ -14,20 +13,17 @@ import polars as pl
 import pytest
 
 from billing_assets.storage.lake import Lake
+from billing_assets_tests.forking import FORKING, PATIENCE, ended
 from billing_assets_tests.storage.rows import events, rows
-
-SPAWN = multiprocessing.get_context("spawn")
 
 
 def together(target: Callable[..., None], *arguments: tuple[Any, ...]) -> None:
     """Run the target in a process per tuple of arguments, all starting their work at one instant."""
-    start = SPAWN.Barrier(len(arguments))
-    workers = [SPAWN.Process(target=target, args=(start, *given)) for given in arguments]
+    start = FORKING.Barrier(len(arguments), timeout=PATIENCE)
+    workers = [FORKING.Process(target=target, args=(start, *given)) for given in arguments]
     for worker in workers:
         worker.start()
-    for worker in workers:
-        worker.join(timeout=120)
-    assert [worker.exitcode for worker in workers] == [0] * len(workers)
+    assert [ended(worker) for worker in workers] == [0] * len(workers)
 
 
 def append_batches(start: Any, root: str, shard: str) -> None:
@@ -75,9 +71,9 @@ def overwrite_for_ever(root: str) -> None:
 
 @pytest.mark.parametrize("wait", [0.0, 0.15, 0.4])
 def test_a_writer_killed_in_its_middle_leaves_whole_versions(lake: Lake, wait: float) -> None:
-    writer = SPAWN.Process(target=overwrite_for_ever, args=(lake.root,))
+    writer = FORKING.Process(target=overwrite_for_ever, args=(lake.root,))
     writer.start()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while (lake.version("events") or 0) < 1 and time.monotonic() < deadline:
         time.sleep(0.01)
     threading.Event().wait(wait)
