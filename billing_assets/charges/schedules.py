@@ -19,7 +19,7 @@ def scheduled_lines(frames: ScheduledTerms, spans: pl.LazyFrame) -> pl.LazyFrame
     `spans` has (contract_id, since, horizon): charges of since <= instant <= horizon.
     """
     named = frames.scheduled_charges.select(
-        *_ITEM, charge_number=pl.int_range(pl.len(), dtype=pl.Int64).over(_ITEM[:2], "charged_at", order_by="amount")
+        *_ITEM, charge_number=pl.int_range(pl.len(), dtype=pl.Int64).over(*_ITEM[:2], "charged_at", order_by="amount")
     )
     recurring = recurring_items(frames.recurring_charges, frames.contracts, spans).with_columns(
         charge_number=pl.lit(0, dtype=pl.Int64)

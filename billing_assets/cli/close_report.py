@@ -54,7 +54,7 @@ def contents(report: CloseReport, place: Settings, month: str | None, dry_run: b
         "ingest": ingest_content(report.ingest) if report.ingest else None,
         "days_metered": len(report.meter.days) if report.meter else 0,
         "finalized": summed((final.finalized for _, final in report.months), ["invoice_type", "currency"]),
-        "earlier": summed((final.earlier for _, final in report.months), ["close_month", "currency"]),
+        "drawn_first": summed((final.drawn_first for _, final in report.months), ["close_month", "currency"]),
         "held": [_held(row) for _, final in report.months for row in records(final.held)],
         "not_yet_due": sum(final.not_yet_due for _, final in report.months),
         "open": sum(final.open for _, final in report.months),
@@ -120,7 +120,7 @@ def _month_option(content: Content) -> str:
 
 def json_content(content: Content) -> Content:
     """The content with totals in at least their minor digits."""
-    currencies = {"finalized": "currency", "earlier": "currency", "held": "currency", "ledger": "unit"}
+    currencies = {"finalized": "currency", "drawn_first": "currency", "held": "currency", "ledger": "unit"}
     shown = dict(content)
     for part, name in currencies.items():
         shown[part] = [_with_money(row, row.get(name)) for row in content[part]]
@@ -169,7 +169,7 @@ def _print_finalized(content: Content) -> None:
         print_table(content["finalized"], FINALIZED, indent=2)
     else:
         say("  nothing" if content["months"] else "  nothing is due")
-    for row in content["earlier"]:
+    for row in content["drawn_first"]:
         say(
             f"  of these, {counted(row['invoices'], 'invoice')} of {row['close_month']}, "
             f"{money(row['total'], row['currency'])} {row['currency']}: what they draw on balances comes first"

@@ -25,16 +25,17 @@ class Watermarks:
 
 
 def due(drafts: pl.LazyFrame, now: datetime, month: str) -> pl.LazyFrame:
-    """The drafts to finalize: issued at or before `now`, neither held nor waiting, of `month`; and of the months
-    before it those of pools with an invoice in `month`, which draw before that (docs/semantics.md, Pools).
+    """The drafts to finalize: issued at or before `now`, neither held nor waiting, of `month`; and of other months
+    those of pools with an invoice in `month`, which draw before that (docs/semantics.md, Pools).
 
-    `drafts` has the pools of balances. True-ups among them may still wait for others (`commitments.ready`).
+    `drafts` has the pools of balances, and nothing that draws after the month. True-ups among them may still wait for
+    others (`commitments.ready`).
     """
     of_month = pl.col("close_month") == month
     asked = drafts.filter(of_month).select("pool").drop_nulls().unique()
-    earlier = drafts.filter(pl.col("close_month") < month).join(asked, on="pool", how="semi")
+    before = drafts.filter(pl.col("close_month") != month).join(asked, on="pool", how="semi")
     is_issued = pl.col("issued_at") <= pl.lit(now, dtype=TIMESTAMP)
-    both = pl.concat([drafts.filter(of_month), earlier])
+    both = pl.concat([drafts.filter(of_month), before])
     return both.filter(is_issued, pl.col("hold_reasons") == NOT_HELD, ~pl.col("waits"))
 
 

@@ -128,7 +128,12 @@ def rounding_lines(charged: pl.LazyFrame, headers: pl.LazyFrame) -> pl.LazyFrame
 
 
 def _identity(name: str) -> pl.Expr:
-    return pl.col(name).dt.timestamp("us") if name == "starting_at" else pl.col(name)
+    if name == "starting_at":
+        return pl.col(name).dt.timestamp("us")
+    if name == "rate_id":
+        # A conversion has no rate of a product: its price is that of its unit.
+        return pl.when(pl.col("line_type") == "pricing_unit_conversion").then("unit").otherwise(name)
+    return pl.col(name)
 
 
 def _rank(position: int) -> pl.Expr:

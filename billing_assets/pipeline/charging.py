@@ -16,6 +16,7 @@ from billing_assets.commitments import Lanes
 from billing_assets.invoicing.headers import invoices_of_periods, usage_invoices
 from billing_assets.invoicing.lines import of_periods
 from billing_assets.invoicing.placement import Placed, place
+from billing_assets.periods import close_month
 from billing_assets.pipeline.drawing import Hold, has_balances, has_prices_of_commits, has_thresholds
 from billing_assets.rating.lines import as_rated_lines
 
@@ -121,7 +122,7 @@ def charged(
     if has.charges:
         placed = placed_charges(given, found, hold)
         scheduled = placed.scheduled
-        until = scheduled if given.month is None else scheduled.filter(until_month(given.month))
+        until = scheduled if given.month is None else scheduled.filter(drawn_with_month(given.month))
         headers = hold(pl.concat([headers, until], how="diagonal_relaxed"))
         mine = placed.charges.join(headers.select("invoice_id"), on="invoice_id", how="semi")
         mine = hold(as_rated_lines(mine, OF_CHARGES))
@@ -229,6 +230,12 @@ def _together(found: rating.Discounted) -> pl.LazyFrame:
 
 def until_month(month: str) -> pl.Expr:
     return pl.col("close_month") <= pl.lit(month)
+
+
+def drawn_with_month(month: str) -> pl.Expr:
+    """SCHEDULED invoices until the month, and those of the instant at which it ends: they are of the next month, but
+    draw before the usage that ends there (docs/semantics.md, Pools)."""
+    return close_month(pl.col("charged_at")) <= pl.lit(month)
 
 
 def composite_lines(

@@ -240,7 +240,7 @@ def report(month: str, batch_no: int | None, books: Books, now: datetime) -> Fin
         month=month,
         batch_no=batch_no,
         finalized=totals(invoices, "invoice_type", "currency"),
-        earlier=totals(invoices.filter(pl.col("close_month") < month), "close_month", "currency"),
+        drawn_first=totals(invoices.filter(pl.col("close_month") != month), "close_month", "currency"),
         held=held.select(shown).sort("contract_id", "period_start"),
         not_yet_due=others.filter(~is_due).height,
         open=others.height,

@@ -37,7 +37,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """Drafts of a month, and of earlier ones in its pools, their lines, the equation of usage, and what is drawn."""
+    """Drafts of a month and of what draws before them, their lines, the equation of usage, and what is drawn."""
 
     invoices: pl.DataFrame
     line_items: pl.DataFrame

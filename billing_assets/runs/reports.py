@@ -58,13 +58,13 @@ class RateReport:
 class FinalizeReport:
     """One batch of the books for one month; `batch_no` is None where there was nothing to finalize or seal.
 
-    earlier: of `finalized`, the invoices of months before it, which draw first on balances that they share with it.
+    drawn_first: of `finalized`, the invoices of other months, which draw first on balances that they share with it.
     """
 
     month: str
     batch_no: int | None
     finalized: pl.DataFrame
-    earlier: pl.DataFrame
+    drawn_first: pl.DataFrame
     held: pl.DataFrame
     not_yet_due: int
     open: int
