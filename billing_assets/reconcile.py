@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from billing_assets.charges.lines import CHARGE_KEY
 from billing_assets.commitments.invariants import (
     covered_outside_access,
     line_arithmetic,
@@ -78,6 +79,25 @@ def repeated_invoices(invoices: pl.LazyFrame) -> pl.LazyFrame:
     live = invoices.filter(pl.col("status") != "VOID", pl.col("invoice_type") == "USAGE")
     keys = ["contract_id", "invoice_type", "period_start"]
     return live.group_by(keys).agg(invoices=pl.len()).filter(pl.col("invoices") > 1)
+
+
+def repeated_charges(invoices: pl.LazyFrame, items: pl.LazyFrame) -> pl.LazyFrame:
+    """The same charge on more than one invoice that is not void; items of one schedule differ in their amount."""
+    kept = invoices.filter(pl.col("status") != "VOID").select("invoice_id")
+    charged = items.filter(pl.col("line_type").is_in(["subscription", "scheduled", "commit_purchase"]))
+    return (
+        charged.join(kept, on="invoice_id", how="semi")
+        # What a balance covers of a subscription is a line of its own.
+        .with_columns(
+            balance_id=pl.when(pl.col("line_type") != "subscription").then("balance_id"),
+            item=pl.when(pl.col("line_type") != "subscription").then("amount"),
+            contract_id="origin_contract_id",
+        )
+        .group_by(*CHARGE_KEY, "item")
+        .agg(pl.col("invoice_id").unique().sort())
+        .filter(pl.col("invoice_id").list.len() > 1)
+        .with_columns(pl.col("invoice_id").list.join(", "))
+    )
 
 
 def number_gaps(invoices: pl.LazyFrame) -> pl.LazyFrame:
@@ -189,6 +209,10 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         "one_invoice_per_period", "invoices", "one invoice that is not void per contract and period",
         lambda t: repeated_invoices(t("invoices")),
+    ),
+    Invariant(
+        "charged_once", "line_items", "no subscription period, scheduled charge or purchase is on two invoices",
+        lambda t: repeated_charges(t("invoices"), t("line_items")),
     ),
     Invariant(
         "lines_have_invoices", "line_items", "every line belongs to an invoice",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from deltalake import write_deltalake
 
 from billing_assets.columns import DECIMAL
-from billing_assets.reconcile import line_arithmetic
+from billing_assets.reconcile import line_arithmetic, repeated_charges
+from billing_assets.schemas import TABLES
 
 LARGE = Decimal(10**15)
 
@@ -31,3 +34,25 @@ def test_lines_are_multiplied_row_by_row_not_by_the_extremes_of_their_file(tmp_p
     write_deltalake(tmp_path, about)
     found = line_arithmetic(pl.scan_delta(tmp_path)).collect()
     assert found["line_item_id"].to_list() == ["2"]
+
+
+def test_a_charge_is_on_one_invoice_that_is_not_void() -> None:
+    at = datetime(2026, 1, 15, tzinfo=UTC)
+    charge = {"origin_contract_id": "c", "line_type": "scheduled", "scheduled_charge_id": "fee", "starting_at": at}
+    lines = [
+        {**charge, "invoice_id": "first", "amount": 50},
+        {**charge, "invoice_id": "first", "amount": 7},  # two items of one schedule
+        {**charge, "invoice_id": "again", "amount": 50},
+        {**charge, "invoice_id": "void", "amount": 7},
+    ]
+    invoices = [{"invoice_id": name, "status": "FINALIZED"} for name in ("first", "again")]
+    found = repeated_charges(
+        table("invoices", [*invoices, {"invoice_id": "void", "status": "VOID"}]), table("line_items", lines)
+    )
+    assert found.select("scheduled_charge_id", "item", "invoice_id").collect().rows() == [("fee", 50, "again, first")]
+
+
+def table(name: str, rows: list[dict[str, Any]]) -> pl.LazyFrame:
+    """`rows` with every column of the table; what they do not say is null."""
+    columns = TABLES[name].empty().collect_schema()
+    return pl.LazyFrame([dict.fromkeys(columns) | row for row in rows], schema=columns)

@@ -49,8 +49,14 @@ CHARGE: dict[str, pl.DataType] = {
     "placed_at": TIMESTAMP,
     "placement": pl.String(),
 }
-"""Columns of a charge. It is identified by contract_id, line_type, the id of its subscription, scheduled charge or
-balance, starting_at, tier_level, and charge_number: its place, from 0, among the charges that agree in all of these."""
+"""Columns of a charge. It is identified by CHARGE_KEY and charge_number: its place, from 0, among the charges that
+agree in all of that."""
+
+CHARGE_KEY = (
+    *("contract_id", "line_type", "subscription_id", "scheduled_charge_id", "balance_id"),
+    *("starting_at", "tier_level"),
+)
+"""What a charge is about."""
 
 OF_CONTRACT = ("customer_id", "payer_contract_id", "currency", "minor_digits")
 

@@ -11,6 +11,7 @@ import polars as pl
 from billing_assets import charges, rating
 from billing_assets.catalog import Catalog, CatalogFrames
 from billing_assets.catalog.products import CompositeProduct
+from billing_assets.charges.lines import CHARGE_KEY
 from billing_assets.columns import DECIMAL, TIMESTAMP
 from billing_assets.commitments import Lanes
 from billing_assets.invoicing.headers import invoices_of_periods, usage_invoices
@@ -19,12 +20,6 @@ from billing_assets.invoicing.placement import Placed, place
 from billing_assets.periods import close_month
 from billing_assets.pipeline.drawing import Hold, has_balances, has_prices_of_commits, has_thresholds
 from billing_assets.rating.lines import as_rated_lines
-
-CHARGE_KEY = (
-    *("contract_id", "line_type", "subscription_id", "scheduled_charge_id", "balance_id"),
-    *("starting_at", "tier_level"),
-)
-"""What a charge is about; charges that agree in all of it are counted (`charge_number`)."""
 
 OF_CHARGES = ("invoice_id", "subscription_id", "scheduled_charge_id", "balance_id", "charge_number")
 """What a charge has beside the columns of a rated line."""

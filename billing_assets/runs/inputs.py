@@ -9,6 +9,7 @@ import polars as pl
 
 from billing_assets import __version__, metering
 from billing_assets.catalog import Catalog, CatalogFrames, resolve
+from billing_assets.charges.lines import CHARGE_KEY
 from billing_assets.columns import TIMESTAMP
 from billing_assets.commitments import ENTRY
 from billing_assets.invoicing.consolidation import OF_PERIODS, on_invoices
@@ -16,7 +17,6 @@ from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.money import zero
 from billing_assets.periods import billing_periods, close_month
 from billing_assets.pipeline import Books, Count, EventsAt, Hold, Inputs
-from billing_assets.pipeline.charging import CHARGE_KEY
 from billing_assets.runs.invoiced import invoiced_references
 from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
