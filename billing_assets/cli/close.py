@@ -58,6 +58,7 @@ def close(
     chosen = month(month_)
     settings.refuse_future(allow_future)
     _refuse_unreachable(settings, chosen)
+    _tell_of_later_close(settings)
     if not no_ingest:
         settings.source()  # a place that cannot be opened is told before any work
     with stand_in(settings) if dry_run else nullcontext(settings) as place:
@@ -90,3 +91,15 @@ def _refuse_unreachable(settings: Settings, chosen: str | None) -> None:
         raise UsageError(f"--month {chosen} is before {first}, the first month of the catalog (settings.starting_at)")
     if chosen > f"{settings.now:%Y-%m}":
         raise UsageError(f"--month {chosen} has not begun at {settings.now:%Y-%m-%d}")
+
+
+def _tell_of_later_close(settings: Settings) -> None:
+    """On stderr, where the lake has been closed as of a later time."""
+    import polars as pl
+
+    lake = settings.lake()
+    closes = lake.scan("batches", pl.col("sequence") == "books").select(pl.col("at").max())
+    last = lake.collect(closes).item()
+    if last is not None and last > settings.now:
+        tell(f"the last close was as of {last:%Y-%m-%d %H:%M}, after this --now: what it finalized stays as it is, and")
+        tell(f"drafts will be those of {settings.now:%Y-%m-%d %H:%M} until the next close")

@@ -102,24 +102,21 @@ def _what(intent: str | None) -> str:
 def _files(lake: Lake, settings: Settings) -> dict[str, Any]:
     import polars as pl
 
-    from billing_assets import runs
-
     sums = pl.col("rows", "accepted", "duplicates", "rejected").sum()
     files = lake.scan("ingested_files").select(sums, files=pl.len(), last_arrival=pl.col("arrived_at").max())
     content = records(lake.collect(files))[0]
-    waiting = _waiting(lake, settings)
-    refused = [row for row in records(runs.refused_files(lake)) if row["source_file"] not in waiting["waiting"]]
-    return {**content, **waiting, "refused": refused}
+    return {**content, **_waiting(lake, settings)}
 
 
 def _waiting(lake: Lake, settings: Settings) -> dict[str, Any]:
-    """Event files that the next ingest will read; `problem` where they cannot be listed."""
+    """Event files that the next ingest will read, and the problems of others, or why they cannot be listed."""
     from billing_assets import runs
 
     try:
-        return {"waiting": [file.name for file in runs.new_files(lake, settings.source())], "problem": None}
+        files, problems = runs.waiting(lake, settings.source())
     except BillingError as error:
-        return {"waiting": [], "problem": str(error)}
+        return {"waiting": [], "problems": [str(error)]}
+    return {"waiting": [file.name for file in files], "problems": [str(problem) for problem in problems]}
 
 
 def _months(lake: Lake) -> list[dict[str, Any]]:
@@ -162,14 +159,10 @@ def _print(content: dict[str, Any], settings: Settings) -> None:
         more = " ..." if len(files["waiting"]) > 5 else ""
         names = ", ".join(files["waiting"][:5])
         paragraph(f"{counted(len(files['waiting']), 'new file')} to ingest: {names}{more}", indent=2)
-    for refused in files["refused"][:5]:
-        paragraph(f"{refused['source_file']} was refused as a whole, send it again: {refused['detail']}", indent=2)
-    if len(files["refused"]) > 5:
-        paragraph(
-            f"... and {counted(len(files['refused']) - 5, 'more refused file')}; --format json lists all", indent=2
-        )
-    if files["problem"]:
-        paragraph(files["problem"], indent=2)
+    for problem in files["problems"][:5]:
+        paragraph(f"PROBLEM {problem}", indent=2)
+    if len(files["problems"]) > 5:
+        paragraph(f"... and {counted(len(files['problems']) - 5, 'more problem')}; --format json lists all", indent=2)
     heading("Last batches")
     if content["batches"]:
         print_table(content["batches"], BATCHES, indent=2)

@@ -8,7 +8,7 @@ from billing_assets.runs.billing import draft, rate_month, refresh_drafts
 from billing_assets.runs.books import due_months, finalize
 from billing_assets.runs.catalogs import record_catalog, recorded_catalog
 from billing_assets.runs.checks import check
-from billing_assets.runs.ingest import ingest, new_files, refused_files
+from billing_assets.runs.ingest import ingest, new_files, waiting
 from billing_assets.runs.inputs import sealed_months
 from billing_assets.runs.meter import meter, stale_days
 from billing_assets.runs.readiness import behind
@@ -42,7 +42,7 @@ __all__ = [
     "record_catalog",
     "recorded_catalog",
     "refresh_drafts",
-    "refused_files",
     "sealed_months",
     "stale_days",
+    "waiting",
 ]

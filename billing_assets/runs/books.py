@@ -230,6 +230,7 @@ def report(month: str, batch_no: int | None, books: Books, now: datetime) -> Fin
         "invoice_id",
         "contract_id",
         "customer_id",
+        "close_month",
         "period_start",
         "period_end",
         "currency",

@@ -20,7 +20,7 @@ from billing_assets.metering import promotions
 from billing_assets.runs import batches
 from billing_assets.runs.reports import IngestReport
 from billing_assets.storage.lake import Lake
-from billing_assets.storage.sources import EventSource, SourceFile
+from billing_assets.storage.sources import EventSource, Listing, SourceFile
 from billing_assets.storage.staging import BatchFile, settle, stage
 
 SEQUENCE = "ingest"
@@ -63,27 +63,40 @@ def intent_of(files: list[BatchFile], catalog: Catalog, now: datetime) -> dict[s
 
 
 def unseen(lake: Lake, source: EventSource) -> tuple[list[BatchFile], list[Problem]]:
-    """Files to ingest, in order of name, and what is wrong with others."""
-    listing = source.listing()
-    known = known_files(lake)
-    problems = [
-        Problem(
-            name, 0, "file", "not an event file by its name; expected .jsonl, .ndjson, .csv (.gz, .zst) or .parquet"
-        )
-        for name in listing.unrecognised
-    ]
-    files = []
+    """Files to ingest with their contents, in order of name, and what is wrong with others."""
+    files, problems = waiting(lake, source)
+    return [
+        BatchFile(file.name, source.content_hash(file.name), file.size_bytes, file.modified, file.etag)
+        for file in files
+    ], problems
+
+
+def waiting(lake: Lake, source: EventSource) -> tuple[list[SourceFile], list[Problem]]:
+    """The files that the next ingestion will read, in order of name, and what is wrong with others.
+
+    A file is read for it only where one of its name was ingested before.
+    """
+    listing, known = source.listing(), known_files(lake)
+    problems, files = unusable(listing), []
     for file in listing.files:
         before = known.get(file.name, [])
-        if any(_is_as_seen(file, row) for row in before):
-            continue
-        content = source.content_hash(file.name)
-        if all(row["content_hash"] != content for row in before):
-            if any(row["detail"] is None for row in before):
-                problems.append(_changed(file.name, before))
-            else:
-                files.append(BatchFile(file.name, content, file.size_bytes, file.modified, file.etag))
+        seen = _as_it_is(file, before, source)
+        if seen is not None:
+            problems += [_refused(seen)] if seen["detail"] is not None else []
+        elif any(row["detail"] is None for row in before):
+            problems.append(_changed(file.name, before))
+        else:
+            files.append(file)
     return files, problems
+
+
+def unusable(listing: Listing) -> list[Problem]:
+    """What is among the event files and is none."""
+    expected = "not an event file by its name; expected .jsonl, .ndjson, .csv (.gz, .zst) or .parquet"
+    return [Problem(name, 0, "file", expected) for name in listing.unrecognised] + [
+        Problem(name, 0, "file", "a link that leads to nothing; send the file itself, or remove the link")
+        for name in listing.broken
+    ]
 
 
 def new_files(lake: Lake, source: EventSource) -> tuple[SourceFile, ...]:
@@ -103,16 +116,22 @@ def known_files(lake: Lake) -> dict[str, list[dict[str, Any]]]:
     return known
 
 
-def refused_files(lake: Lake) -> pl.DataFrame:
-    """Files refused as a whole, and not ingested since under their name; grain source_file: detail, arrived_at."""
-    last = pl.col("detail", "arrived_at").last()
-    latest = lake.scan("ingested_files").sort("ingest_batch").group_by("source_file").agg(last)
-    return lake.collect(latest.filter(pl.col("detail").is_not_null()).sort("source_file"))
-
-
 def _is_as_seen(file: SourceFile, row: Mapping[str, Any]) -> bool:
     same = file.size_bytes == row["size_bytes"] and file.modified == row["arrived_at"]
     return bool(same and file.etag == row["etag"])
+
+
+def _as_it_is(file: SourceFile, before: list[dict[str, Any]], source: EventSource) -> dict[str, Any] | None:
+    """What was ingested under its name with its content, if anything."""
+    if not before:
+        return None
+    content = None if any(_is_as_seen(file, row) for row in before) else source.content_hash(file.name)
+    same = (row for row in before if (_is_as_seen(file, row) if content is None else row["content_hash"] == content))
+    return next(same, None)
+
+
+def _refused(row: Mapping[str, Any]) -> Problem:
+    return Problem(row["source_file"], 0, "file", f"refused as a whole, send it again: {row['detail']}")
 
 
 def _changed(name: str, before: list[dict[str, Any]]) -> Problem:
@@ -156,10 +175,7 @@ def report(lake: Lake, batch_no: int | None, problems: list[Problem]) -> IngestR
         }
     )
     damaged = found["files"].filter(pl.col("detail").is_not_null())
-    problems = problems + [
-        Problem(row["source_file"], 0, "file", f"refused as a whole: {row['detail']}")
-        for row in damaged.iter_rows(named=True)
-    ]
+    problems = problems + [_refused(row) for row in damaged.iter_rows(named=True)]
     return IngestReport(batch_no, found["files"], tuple(found["days"]["event_date"]), tuple(problems), found["reasons"])
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from obstore.exceptions import BaseError, UnknownConfigurationKeyError
 from obstore.store import LocalStore, ObjectStore, from_url
 
-from billing_assets.errors import BillingError
+from billing_assets.errors import BillingError, UsageError
 
 READ_BYTES = 8 * 1024 * 1024
 HASH = "sha256"
@@ -77,16 +77,19 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a directory holds: event files, and the names that are none by their extension; both in order of name."""
+    """What a directory holds, in order of name: event files, names that are none by their extension, and links that
+    lead to nothing."""
 
     files: tuple[SourceFile, ...]
     unrecognised: tuple[str, ...]
+    broken: tuple[str, ...] = ()
 
 
 class EventSource:
     """The event files under a directory or an object-store URL (`s3://bucket/events`, `gs://`, `az://`, `file://`).
 
-    `storage_options` are those of Polars and Delta (`AWS_ENDPOINT_URL`, `AWS_ALLOW_HTTP`, ...). Raises SourceError.
+    `storage_options` are those of Polars and Delta (`AWS_ENDPOINT_URL`, `AWS_ALLOW_HTTP`, ...). Raises SourceError, and
+    UsageError where there is no such directory.
     """
 
     def __init__(self, root: str | Path, storage_options: Mapping[str, str] | None = None) -> None:
@@ -106,6 +109,7 @@ class EventSource:
         return Listing(
             tuple(_source_file(seen[name], *found) for name, found in formats.items() if found is not None),
             tuple(name for name, found in formats.items() if found is None),
+            self._broken_links(),
         )
 
     def list_files(self) -> tuple[SourceFile, ...]:
@@ -138,6 +142,14 @@ class EventSource:
                 target.writelines(self.read(name, fingerprint))
             yield copy
 
+    def _broken_links(self) -> tuple[str, ...]:
+        """Names under a local root that a store passes over in silence."""
+        if not isinstance(self._store, LocalStore):
+            return ()
+        root = self._local("")
+        linked = (path for path in root.rglob("*") if path.is_symlink() and not path.exists())
+        return tuple(sorted(name for path in linked if not is_ignored(name := path.relative_to(root).as_posix())))
+
     def _read_remote(self, name: str) -> Iterator[bytes]:
         return map(bytes, self._store.get(name).stream(min_chunk_size=READ_BYTES))
 
@@ -166,7 +178,7 @@ def _open_store(root: str, options: Mapping[str, str]) -> ObjectStore:
     if "://" not in root or root.startswith("file://"):
         path = Path(root.removeprefix("file://"))
         if not path.is_dir():
-            raise SourceError(f"{root}: no such directory of event files")
+            raise UsageError(f"{root}: no such directory of event files; --events or billing.toml names another")
         return LocalStore(path)
     lowered = {key.lower(): value for key, value in options.items()}
     allow_http = lowered.pop("aws_allow_http", lowered.pop("allow_http", "false")).lower() == "true"

@@ -187,17 +187,44 @@ def test_a_file_refused_as_a_whole_is_named_until_it_is_replaced(fresh: Path) ->
     file.write_bytes(whole[:-12])
     (company / "events" / "late.jsonl").unlink()
     assert "late.jsonl.gz" in billing_json(company, "status")["files"]["waiting"]
-    assert billing(company, "ingest", "--now", JANUARY).returncode == 1
+    for _ in ("when it is read", "and ever after"):
+        ran = billing(company, "ingest", "--now", JANUARY)
+        assert ran.returncode == 1
+        assert "late.jsonl.gz:0: file: refused as a whole, send it again: " in ran.stdout
     found = billing_json(company, "status")["files"]
-    assert [row["source_file"] for row in found["refused"]] == ["late.jsonl.gz"]
-    assert "late.jsonl.gz was refused as a whole" in billing(company, "status").stdout
+    assert (found["waiting"], len(found["problems"])) == ([], 1)
 
     file.write_bytes(whole)
     found = billing_json(company, "status")["files"]
-    assert (found["waiting"], found["refused"]) == (["late.jsonl.gz"], [])
+    assert (found["waiting"], found["problems"]) == (["late.jsonl.gz"], [])
     assert billing(company, "ingest", "--now", JANUARY).returncode == 0
     found = billing_json(company, "status")["files"]
-    assert (found["waiting"], found["refused"]) == ([], [])
+    assert (found["waiting"], found["problems"]) == ([], [])
+
+
+def test_files_that_cannot_be_taken_are_named(closed: Path) -> None:
+    company = copied(closed, "named")
+    (company / "events" / "gone.jsonl").symlink_to("/nowhere/gone.jsonl")
+    with (company / "events" / "2026-01.jsonl").open("a") as file:
+        file.write("{}\n")
+    ran = billing(company, "ingest", "--now", JANUARY)
+    assert ran.returncode == 1
+    assert "gone.jsonl:0: file: a link that leads to nothing" in ran.stdout
+    assert "2026-01.jsonl:0: file: changed after batch 1 ingested it" in ran.stdout
+    files = billing_json(company, "status")["files"]
+    assert (files["waiting"], len(files["problems"])) == ([], 2)
+
+
+def test_a_close_of_the_past_says_so(closed: Path) -> None:
+    ran = billing(copied(closed, "past"), "close", "--now", "2026-01-20", "--no-ingest")
+    assert ran.returncode == 0
+    assert "the last close was as of 2026-02-03 00:00, after this --now" in ran.stderr
+
+
+def test_a_place_without_events_is_wrong_usage(closed: Path) -> None:
+    ran = billing(closed, "close", "--events", "/nonexistent", "--now", JANUARY)
+    assert ran.returncode == 2
+    assert "/nonexistent: no such directory of event files" in ran.stderr
 
 
 def test_drafts_are_computed_without_writing(closed: Path) -> None:

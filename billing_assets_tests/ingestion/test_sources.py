@@ -12,6 +12,7 @@ import boto3
 import polars as pl
 import pytest
 
+from billing_assets.errors import UsageError
 from billing_assets.ingestion.batch import Promotions
 from billing_assets.storage.sources import Compression, EventSource, Format, SourceError, format_of, is_ignored
 from billing_assets.storage.staging import BatchFile, settle, stage
@@ -66,7 +67,7 @@ def test_a_directory_is_listed_by_name(tmp_path: Path) -> None:
 
 
 def test_a_missing_place_or_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="nowhere: no such directory"):
+    with pytest.raises(UsageError, match="nowhere: no such directory"):
         EventSource(tmp_path / "nowhere")
     with pytest.raises(SourceError, match=r"cannot read gone\.jsonl"):
         EventSource(tmp_path).content_hash("gone.jsonl")
