@@ -56,6 +56,10 @@ class LakeError(BillingError):
     """A table of the lake cannot be read or written; the message names it."""
 
 
+class Overflow(BillingError):
+    """A sum or a product does not fit a decimal of the books."""
+
+
 class SchemaBreach(BillingError):
     """A frame about to be written breaks the contract of its table."""
 

@@ -18,12 +18,14 @@ from billing_assets.metering.grain import LATE
 from billing_assets.pipeline import Bill, Hold, bill, month_after
 from billing_assets.runs import months
 from billing_assets.runs.inputs import counting, holding, inputs, sealed_months, watermarks
+from billing_assets.runs.overflow import naming_overflows
 from billing_assets.runs.reports import DraftReport, RateReport
 from billing_assets.runs.tables import as_table
 from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
 
 
+@naming_overflows
 def rate_month(lake: Lake, catalog: Catalog, month: str, now: datetime) -> RateReport:
     """Write the month's slices of rated_lines, usage and unbilled_usage for the periods that are still open.
 
@@ -112,6 +114,7 @@ WHEN = ("rated_as_of", "events_through")
 """Columns that say when a working row was computed, not what."""
 
 
+@naming_overflows
 def refresh_drafts(lake: Lake, catalog: Catalog, now: datetime) -> DraftReport:
     """Overwrite the drafts: every open period as of `now`, whatever month it ends in.
 
@@ -135,6 +138,7 @@ def refresh_drafts(lake: Lake, catalog: Catalog, now: datetime) -> DraftReport:
         )
 
 
+@naming_overflows
 def draft(lake: Lake, catalog: Catalog, now: datetime, marks: Watermarks | None = None) -> dict[str, pl.DataFrame]:
     """As of `now`, computed without writing: draft_invoices, draft_line_items, pending_ledger_entries and balances, by
     the name of their table and as it would have them."""

@@ -32,6 +32,7 @@ from billing_assets.runs.inputs import (
 )
 from billing_assets.runs.late import late_months
 from billing_assets.runs.months import Month, month_of
+from billing_assets.runs.overflow import naming_overflows
 from billing_assets.runs.reports import FinalizeReport
 from billing_assets.runs.seals import months_between, months_to_seal, seals
 from billing_assets.runs.tables import as_table
@@ -55,6 +56,7 @@ class Books:
         return all(self.rows[name].is_empty() for name in ("invoices", "ledger_entries", "month_closes"))
 
 
+@naming_overflows
 def finalize(lake: Lake, catalog: Catalog, month: str, now: datetime, by: str) -> FinalizeReport:
     """One batch: finalize what is due and not held of `month`, and seal every month up to it that nothing is open of.
 

@@ -13,6 +13,7 @@ from billing_assets import metering
 from billing_assets.catalog import Catalog, resolve
 from billing_assets.runs.inputs import started_periods
 from billing_assets.runs.late import first_new_day
+from billing_assets.runs.overflow import naming_overflows
 from billing_assets.runs.reports import MeterReport
 from billing_assets.storage.lake import Lake
 from billing_assets.storage.slices import Slice
@@ -75,6 +76,7 @@ def _stale(lake: Lake, wanted: Iterable[metering.Measure], first: date, last: da
     )
 
 
+@naming_overflows
 def meter(lake: Lake, catalog: Catalog, first: date, last: date) -> MeterReport:
     """Write the states of what is not metered between two days. Repeating it, or half of it, changes nothing."""
     stale = stale_slices(lake, catalog, first, last)

@@ -33,6 +33,11 @@ def first_line(failure: BaseException) -> str:
     return lines[0].strip() if lines else type(failure).__name__
 
 
+def is_overflow(failure: BaseException) -> bool:
+    """Whether Polars has computed a number that no Decimal(38, 12) holds."""
+    return isinstance(failure, pl.exceptions.PolarsError) and "overflow in decimal" in str(failure)
+
+
 def refuse_damaged_log(table: str, uri: str) -> None:
     """Raise for a local log with an empty entry, as a power cut leaves it; deltalake takes it for an empty commit."""
     log = Path(uri) / "_delta_log"

@@ -11,7 +11,7 @@ import polars as pl
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
-from billing_assets.errors import LakeError, UsageError
+from billing_assets.errors import LakeError, Overflow, UsageError
 from billing_assets.schemas import TABLES, TableSpec
 from billing_assets.storage import failures
 from billing_assets.storage.numbering import batches_app, last_committed
@@ -102,6 +102,8 @@ class LakeReader:
         try:
             yield
         except failures.FAILURES as failure:
+            if failures.is_overflow(failure):
+                raise Overflow("a sum or a product has more than 26 digits before its decimal point") from failure
             damage = self._damage()
             if damage is None:
                 raise
