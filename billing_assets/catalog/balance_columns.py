@@ -55,9 +55,19 @@ RECURRING_BALANCES: Schema = {
     "allocation": TEXT,
     "is_prorated": FLAG,
 }
-THRESHOLDS: Schema = {"kind": TEXT, "threshold": DECIMAL, "recharge_to": DECIMAL, **BALANCE_TERMS}
+THRESHOLDS: Schema = {
+    "kind": TEXT,
+    "threshold": DECIMAL,
+    "recharge_to": DECIMAL,
+    "in_units": FLAG,
+    "fiat_per_unit": DECIMAL,
+    "payment_fraction": DECIMAL,
+    **BALANCE_TERMS,
+}
 """`kind` SPEND or BALANCE. What it buys is the PREPAID commit whose terms follow; its access begins where the threshold
-is reached, so that what it grants, and when, is not known here."""
+is reached, so that what it grants, and when, is not known here. `in_units`: in a custom pricing unit, of which one
+costs `fiat_per_unit` in the currency (1 where it is the currency), before the discount."""
+THRESHOLD_EXCLUSIONS: Schema = {"contract_id": TEXT, "commit_id": TEXT}
 
 BALANCE_CONTRACTS: Schema = {"commit_id": TEXT, "contract_id": TEXT}
 SELECTORS: Schema = {
@@ -75,6 +85,8 @@ COMMIT_CHARGES: Schema = {
     "amount": DECIMAL,
     "quantity": DECIMAL,
     "unit_price": DECIMAL,
+    "list_amount": DECIMAL,
+    "list_unit_price": DECIMAL,
     "product_id": TEXT,
     "name": TEXT,
     "position": WHOLE,

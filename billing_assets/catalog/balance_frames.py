@@ -15,74 +15,35 @@ from billing_assets.catalog.balance_columns import (
     COMMIT_CHARGES,
     RECURRING_BALANCES,
     SELECTORS,
+    THRESHOLD_EXCLUSIONS,
     THRESHOLDS,
     TRUEUP_TERMS,
 )
 from billing_assets.catalog.balance_reach import Reaches, quantity_product
 from billing_assets.catalog.book import Catalog
 from billing_assets.catalog.charge_frames import amounts, currency_of, shown_name
-from billing_assets.catalog.charges import PrepaidBalanceThreshold, SpendThreshold, ThresholdCommit
-from billing_assets.catalog.commits import PostpaidCommit, PrepaidCommit, RecurringCommit, RecurringCredit
-from billing_assets.catalog.contracts import Contract
+from billing_assets.catalog.commits import PostpaidCommit, PrepaidCommit, RecurringCommit
 from billing_assets.catalog.names import Names
-from billing_assets.catalog.pools import applicable_contracts, sharing
+from billing_assets.catalog.placed_balances import (
+    Placed,
+    Threshold,
+    placed_balances,
+    placed_thresholds,
+    threshold_exclusions,
+)
 from billing_assets.catalog.rates import FREQUENCY_MONTHS
-from billing_assets.catalog.schedules import AmountItem, UnitAmount
 from billing_assets.catalog.subscriptions import SeatSubscription
 from billing_assets.catalog.tables import table
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A commit or credit where the catalog has it. `contract` is its own, None at customer level; `drawing` may draw
-    it, the one that is charged for it first."""
-
-    balance: Any
-    position: int
-    customer_id: str
-    contract: Contract | None
-    drawing: tuple[Contract, ...]
-    invoiced: Contract
-
-    @property
-    def is_recurring(self) -> bool:
-        return isinstance(self.balance, RecurringCredit)
-
-    @property
-    def kind(self) -> str:
-        """PREPAID, POSTPAID or CREDIT. A commit that recurs is prepaid, whatever it costs."""
-        match self.balance:
-            case PostpaidCommit():
-                return "POSTPAID"
-            case PrepaidCommit() | RecurringCommit():
-                return "PREPAID"
-            case _:
-                return "CREDIT"
-
-    @property
-    def cost(self) -> Decimal:
-        """What is paid for it: the sum of its invoice schedule, or of one recurrence."""
-        match self.balance:
-            case PrepaidCommit() | PostpaidCommit():
-                return sum((amounts(item)[0] for item in self.balance.invoice_schedule), Decimal(0))
-            case RecurringCommit(invoice_amount=UnitAmount() as paid):
-                return paid.unit_price * paid.quantity
-            case _:
-                return Decimal(0)
-
-    @property
-    def rollover_fraction(self) -> Decimal | None:
-        return None if isinstance(self.balance, PostpaidCommit) else self.balance.rollover_fraction
-
-
 def balance_frames(catalog: Catalog, names: Names, pool_of: Mapping[str, str]) -> Mapping[str, pl.LazyFrame]:
     """The frames by the name of their field of CatalogFrames; their grains are said there."""
-    placed = list(_placed(catalog))
+    placed = list(placed_balances(catalog))
     fixed = [each for each in placed if not each.is_recurring]
     resolving = _Resolving(names, pool_of, Reaches(names))
     segments = list(resolving.segments(fixed))
     recurring = list(resolving.recurring([each for each in placed if each.is_recurring]))
-    thresholds = list(_thresholds(catalog, len(placed)))
+    thresholds = list(placed_thresholds(catalog, len(placed)))
     bought = list(resolving.thresholds(thresholds))
     reaching = (*placed, *(each for _, _, each in thresholds))
     return {
@@ -95,65 +56,8 @@ def balance_frames(catalog: Catalog, names: Names, pool_of: Mapping[str, str]) -
         "commit_charges": table(COMMIT_CHARGES, _purchases(fixed, names)),
         "trueup_terms": table(TRUEUP_TERMS, _trueups(fixed, names)),
         "thresholds": table(THRESHOLDS, bought),
+        "threshold_exclusions": table(THRESHOLD_EXCLUSIONS, threshold_exclusions(catalog)),
     }
-
-
-def _placed(catalog: Catalog) -> Iterator[Placed]:
-    """In the order of the catalog: those of contracts, then those of customers."""
-    contracts = {contract.id: contract for contract in catalog.contracts}
-    children = sharing(catalog.contracts)
-    of_customer: dict[str, list[str]] = {}
-    for contract in catalog.contracts:
-        of_customer.setdefault(contract.customer_id, []).append(contract.id)
-    position = 0
-    for contract in catalog.contracts:
-        drawing = (contract, *(contracts[child] for child in children.get(contract.id, ())))
-        for balance in (*contract.commits, *contract.credits, *contract.recurring_commits, *contract.recurring_credits):
-            yield Placed(balance, position, contract.customer_id, contract, drawing, contract)
-            position += 1
-    for customer in catalog.customers:
-        for shared in (*customer.commits, *customer.credits):
-            ids = applicable_contracts(shared.applicable_contract_ids, customer, of_customer)
-            drawing = tuple(contracts[name] for name in ids)
-            charged = shared.invoice_contract_id or next(iter(ids), None)
-            if charged is not None:  # a customer without a contract draws nothing and is charged nothing
-                yield Placed(shared, position, customer.id, None, drawing, contracts[charged])
-                position += 1
-
-
-Threshold = tuple[str, SpendThreshold | PrepaidBalanceThreshold, Placed]
-"""Kind, threshold, and what it buys."""
-
-
-def _thresholds(catalog: Catalog, position: int) -> Iterator[Threshold]:
-    """Thresholds of contracts; what they buy follows every other balance in the catalog's order."""
-    children = sharing(catalog.contracts)
-    contracts = {contract.id: contract for contract in catalog.contracts}
-    for contract in catalog.contracts:
-        drawing = (contract, *(contracts[child] for child in children.get(contract.id, ())))
-        if (spend := contract.spend_threshold) is not None:
-            bought = _bought(f"{contract.id}/spend_threshold", spend.commit, spend.threshold_amount, contract)
-            yield "SPEND", spend, Placed(bought, position, contract.customer_id, contract, drawing, contract)
-            position += 1
-        if (balance := contract.prepaid_balance_threshold) is not None:
-            paid = balance.recharge_to_amount - balance.threshold_amount
-            bought = _bought(f"{contract.id}/prepaid_balance_threshold", balance.commit, paid, contract)
-            yield "BALANCE", balance, Placed(bought, position, contract.customer_id, contract, drawing, contract)
-            position += 1
-
-
-def _bought(commit_id: str, terms: ThresholdCommit, paid: Decimal, contract: Contract) -> PrepaidCommit:
-    """What a threshold buys, as a commit whose access is not known yet; it is paid, at the least by `paid`."""
-    return PrepaidCommit.model_construct(
-        id=commit_id,
-        type="PREPAID",
-        product_id=terms.product_id,
-        name=terms.name,
-        priority=terms.priority,
-        applicable_product_ids=terms.applicable_product_ids,
-        applicable_product_tags=terms.applicable_product_tags,
-        invoice_schedule=(AmountItem(timestamp=contract.starting_at, amount=paid),),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +96,12 @@ class _Resolving:
     def thresholds(self, found: Sequence[Threshold]) -> Iterator[tuple[Any, ...]]:
         """Rows of THRESHOLDS; tags are resolved as of the contract's start."""
         for kind, threshold, each in found:
-            recharge_to = getattr(threshold, "recharge_to_amount", None)
-            yield kind, threshold.threshold_amount, recharge_to, *self.terms(each, each.invoiced.starting_at)
+            recharge_to, discount = getattr(threshold, "recharge_to_amount", None), threshold.discount_configuration
+            unit = each.balance.pricing_unit
+            price = self.names.fiat_per_unit(each.invoiced, unit) if unit else Decimal(1)
+            paid = discount.payment_fraction if discount else Decimal(1)
+            amounts = threshold.threshold_amount, recharge_to, unit is not None, price, paid
+            yield kind, *amounts, *self.terms(each, each.invoiced.starting_at)
 
     def terms(self, each: Placed, at: Any) -> tuple[Any, ...]:
         """What every segment of a balance has, its selectors resolved as of `at`."""
@@ -227,8 +135,9 @@ def _purchases(placed: Sequence[Placed], names: Names) -> Iterator[tuple[Any, ..
             found = each.balance
             name = shown_name(found.name, found.product_id, names)
             for number, item in enumerate(found.invoice_schedule):
-                what = found.product_id, name, number
-                yield found.id, found.id, each.invoiced.id, item.timestamp, *amounts(item), *what
+                amount, quantity, price = amounts(item)
+                paid = amount, quantity, price, amount, price
+                yield found.id, found.id, each.invoiced.id, item.timestamp, *paid, found.product_id, name, number
 
 
 def _trueups(placed: Sequence[Placed], names: Names) -> Iterator[tuple[Any, ...]]:

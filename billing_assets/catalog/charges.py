@@ -63,10 +63,27 @@ class ThresholdCommit(Term):
     applicable_product_tags: tuple[Tag, ...] = Field(default=(), description="Products with any of these tags.")
 
 
+class ThresholdDiscount(Term):
+    """A threshold's purchases cost less than they grant."""
+
+    payment_fraction: Annotated[Exact, Field(gt=0, le=1)] = Field(
+        description="The fraction of a purchase that is paid: 0.9 is 10 % off."
+    )
+
+
+class ThresholdBalanceSpecifier(Term):
+    """Balances that a threshold leaves out."""
+
+    exclude: tuple[Id, ...] = Field(
+        min_length=1, description="Commits and credits, recurring ones among them, that are not counted."
+    )
+
+
 class SpendThreshold(Term):
     """Each time uncovered usage reaches the amount, a commit is bought."""
 
     threshold_amount: Positive = Field(description="The amount of uncovered usage.")
+    discount_configuration: ThresholdDiscount | None = Field(default=None, description="Purchases at a discount.")
     commit: ThresholdCommit = Field(description="What is bought.")
 
 
@@ -75,4 +92,9 @@ class PrepaidBalanceThreshold(Term):
 
     threshold_amount: Annotated[Exact, Field(ge=5)] = Field(description="The balance at which it is recharged.")
     recharge_to_amount: Positive = Field(description="The balance after it; at least 10 above the threshold.")
+    pricing_unit: Id | None = Field(default=None, description="Unit of the balance; absent: the currency.")
+    discount_configuration: ThresholdDiscount | None = Field(default=None, description="Purchases at a discount.")
+    threshold_balance_specifiers: tuple[ThresholdBalanceSpecifier, ...] = Field(
+        default=(), description="Which commits and credits are not part of the balance."
+    )
     commit: ThresholdCommit = Field(description="What is bought.")

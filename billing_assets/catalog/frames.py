@@ -15,6 +15,7 @@ from billing_assets.catalog.balance_columns import (
     COMMIT_CHARGES,
     RECURRING_BALANCES,
     SELECTORS,
+    THRESHOLD_EXCLUSIONS,
     THRESHOLDS,
     TRUEUP_TERMS,
 )
@@ -109,6 +110,8 @@ class CatalogFrames:
     """One row per POSTPAID commit that ends."""
     thresholds: pl.LazyFrame = field(default_factory=partial(table, THRESHOLDS, ()))
     """One row per (contract, kind of threshold)."""
+    threshold_exclusions: pl.LazyFrame = field(default_factory=partial(table, THRESHOLD_EXCLUSIONS, ()))
+    """One row per (contract, commit or credit that the threshold of its prepaid balance does not count)."""
     charge_rates: pl.LazyFrame = field(default_factory=partial(table, CHARGE_RATES, ()))
     """One row per rate of a SUBSCRIPTION or COMPOSITE product, its end resolved."""
     scheduled_charges: pl.LazyFrame = field(default_factory=partial(table, SCHEDULED_CHARGES, ()))
@@ -171,6 +174,7 @@ def resolve(catalog: Catalog) -> CatalogFrames:
         commit_charges=balances["commit_charges"],
         trueup_terms=balances["trueup_terms"],
         thresholds=balances["thresholds"],
+        threshold_exclusions=balances["threshold_exclusions"],
         scheduled_charges=charges["scheduled_charges"],
         recurring_charges=charges["recurring_charges"],
         subscriptions=subscribed["subscriptions"],

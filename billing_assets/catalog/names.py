@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from functools import cached_property
 
 from billing_assets.catalog.book import Catalog
@@ -92,6 +93,12 @@ class Names:
             return self.rate_cards.get(contract.rate_card_id)
         named = self.aliases.get(contract.rate_card_alias or "", ())
         return next((card for alias, card in named if in_force(alias, contract.starting_at)), None)
+
+    def fiat_per_unit(self, contract: Contract, pricing_unit: str) -> Decimal:
+        """What one unit costs in the currency of the contract's card, which has a conversion of it."""
+        card = self.card_of(contract)
+        conversions = card.pricing_unit_conversions if card else ()
+        return next(one.fiat_per_unit for one in conversions if one.pricing_unit == pricing_unit)
 
     def usage_products_of(self, contract: Contract) -> list[UsageProduct]:
         """USAGE products that belong to the contract: rated by its card, or named by one of its OVERWRITEs."""

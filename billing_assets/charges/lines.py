@@ -62,7 +62,8 @@ OF_CONTRACT = ("customer_id", "payer_contract_id", "currency", "minor_digits")
 
 
 def as_charges(lines: pl.LazyFrame, versions: pl.LazyFrame) -> pl.LazyFrame:
-    """`lines` as CHARGE: with the product as it is at their starting_at, at list price, net of nothing yet.
+    """`lines` as CHARGE: with the product as it is at their starting_at, net of nothing yet; at list price where they
+    do not say another.
 
     What a line covers is incurred in the hour in which it starts.
     """
@@ -78,8 +79,8 @@ def as_charges(lines: pl.LazyFrame, versions: pl.LazyFrame) -> pl.LazyFrame:
     unit = pl.coalesce("pricing_unit", "currency") if "pricing_unit" in present else pl.col("currency")
     return described.with_columns(
         is_fee=pl.lit(value=False),
-        list_unit_price="unit_price",
-        list_amount="amount",
+        list_unit_price="list_unit_price" if "list_unit_price" in present else "unit_price",
+        list_amount="list_amount" if "list_amount" in present else "amount",
         net="amount",
         amount_unit=unit,
         incurred_from=at,

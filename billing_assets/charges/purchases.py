@@ -17,6 +17,8 @@ _ITEM = (
     "amount",
     "quantity",
     "unit_price",
+    "list_amount",
+    "list_unit_price",
     "position",
 )
 
@@ -54,6 +56,8 @@ def recurring_purchases(found: pl.LazyFrame) -> pl.LazyFrame:
             amount="invoice_amount",
             quantity=decimal(1),
             unit_price="invoice_amount",
+            list_amount="invoice_amount",
+            list_unit_price="invoice_amount",
             position=pl.lit(0, dtype=pl.Int64),
         )
         .select(_ITEM)

@@ -9,10 +9,10 @@ import polars as pl
 from billing_assets.columns import DECIMAL, TIMESTAMP
 from billing_assets.commitments.access import BALANCE
 from billing_assets.commitments.reach import Reach, meeting
-from billing_assets.money import or_zero, zero
+from billing_assets.money import decimal, or_zero, zero
 
 PURCHASE: dict[str, pl.DataType] = {"commit_id": pl.String(), "bought_at": TIMESTAMP, "amount": DECIMAL}
-"""One purchase: the commit that its threshold buys, the hour, and what is paid and granted, in the contract's currency.
+"""One purchase: the commit that its threshold buys, the hour, and what is granted, in the threshold's unit.
 A threshold may buy several times in one hour."""
 
 SPEND, RECHARGE = "SPEND", "BALANCE"
@@ -41,18 +41,28 @@ def purchased_segments(purchases: pl.LazyFrame, thresholds: pl.LazyFrame, contra
 
 
 def purchase_charges(purchases: pl.LazyFrame, thresholds: pl.LazyFrame) -> pl.LazyFrame:
-    """Grain purchase: its charge, as `commit_charges` has those of invoice schedules; in the order of `purchases`."""
-    terms = thresholds.select("commit_id", "product_id", "name", contract_id="invoice_contract_id")
+    """Grain purchase: its charge, as `commit_charges` has those of invoice schedules; in the order of `purchases`.
+
+    Money is charged as one of its price, custom units by their number; the list price is that before the discount.
+    """
+    terms = thresholds.select(
+        "commit_id", "product_id", "name", "in_units", "fiat_per_unit", "payment_fraction",
+        contract_id="invoice_contract_id",
+    )  # fmt: skip
+    priced = purchases.with_row_index("position").join(terms, on="commit_id")
     return (
-        purchases.with_row_index("position")
-        .join(terms, on="commit_id")
-        .with_columns(
+        priced.with_columns(
             pl.col("position").cast(pl.Int64),
             balance_id="commit_id",
             charged_at="bought_at",
-            quantity=pl.lit(1, dtype=DECIMAL),
-            unit_price="amount",
+            quantity=pl.when("in_units").then("amount").otherwise(decimal(1)),
+            list_unit_price=pl.when("in_units").then("fiat_per_unit").otherwise("amount"),
         )
+        .with_columns(
+            unit_price=pl.col("list_unit_price") * pl.col("payment_fraction"),
+            list_amount=pl.col("quantity") * pl.col("list_unit_price"),
+        )
+        .with_columns(amount=pl.col("quantity") * pl.col("unit_price"))
     )
 
 
@@ -124,9 +134,9 @@ def recharges(
 ) -> pl.LazyFrame:
     """Grain balance threshold that is reached: its next PURCHASE, of what its balance lacks at the end of that hour.
 
-    The balance is what is left, in money of the threshold's unit, of all that its contract may draw (`shares`) and
-    whose access is open. `opened` as `openings`, the balances with what open invoices may draw; `since` as of
-    `spend_purchases`, which has the start of the contract's first open period too (`open_from`).
+    The balance is what is left, in the threshold's unit, of what its contract may draw and the threshold counts
+    (`shares`), and whose access is open. `opened` as `openings`, the balances with what open invoices may draw; `since`
+    as of `spend_purchases`, which has the start of the contract's first open period too (`open_from`).
     """
     terms = thresholds.filter(pl.col("kind") == RECHARGE)
     counted = (

@@ -106,8 +106,9 @@ class Hours:
         last = bought.group_by("commit_id").agg(pl.col("bought_at").max())
         since = hold(self.spans.join(last, on="commit_id", how="left"))
         spent = commitments.spend_purchases(self.watched, draws, frames.thresholds, since, given.now)
+        counted = self.balances.shares.join(frames.threshold_exclusions, on=["contract_id", "commit_id"], how="anti")
         charged = commitments.recharges(
-            self.watched, draws, self.lines, opened, self.balances.shares, frames.thresholds, since, given.now
+            self.watched, draws, self.lines, opened, counted, frames.thresholds, since, given.now
         )
         return pl.concat([spent, charged])
 

@@ -100,14 +100,16 @@ def books(lake: Lake, frames: CatalogFrames, periods: pl.LazyFrame, books_throug
 
 
 def purchases(lake: Lake, frames: CatalogFrames, books_through: int) -> pl.LazyFrame:
-    """PURCHASE rows: what thresholds have bought on invoices that are not void."""
+    """PURCHASE rows: what thresholds have bought on invoices that are not void. A line has units as its quantity, and
+    money before a discount as its list amount."""
     through = {"batch_no": books_through}
+    granted = pl.when("in_units").then("quantity").otherwise("list_amount")
     return (
         lake.scan("line_items", pl.col("line_type") == "commit_purchase", through=through)
         .join(void_invoices(lake, books_through), on="invoice_id", how="anti")
-        .join(frames.thresholds.select(balance_id="commit_id"), on="balance_id", how="semi")
+        .join(frames.thresholds.select("in_units", balance_id="commit_id"), on="balance_id")
         .sort("balance_id", "starting_at", "line_item_id")
-        .select(commit_id="balance_id", bought_at="starting_at", amount="amount")
+        .select(commit_id="balance_id", bought_at="starting_at", amount=granted)
     )
 
 

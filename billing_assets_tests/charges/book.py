@@ -46,7 +46,8 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "thresholds": {"commit_id": TEXT},
     "commit_charges": {
         "balance_id": TEXT, "commit_id": TEXT, "contract_id": TEXT, "charged_at": TIMESTAMP, "amount": DECIMAL,
-        "quantity": DECIMAL, "unit_price": DECIMAL, "product_id": TEXT, "name": TEXT, "position": COUNT,
+        "quantity": DECIMAL, "unit_price": DECIMAL, "list_amount": DECIMAL, "list_unit_price": DECIMAL,
+        "product_id": TEXT, "name": TEXT, "position": COUNT,
     },
     "subscriptions": {
         "subscription_id": TEXT, "contract_id": TEXT, "product_id": TEXT, "name": TEXT, "frequency_months": COUNT,

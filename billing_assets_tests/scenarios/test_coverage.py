@@ -12,10 +12,7 @@ ROWS = [row.strip("| ").split(" | ") for row in (HERE / "README.md").read_text()
 SHOWN_BY = {row[0]: row[-1] for row in ROWS}
 CASES = [*(f"0.{number}" for number in range(1, 27)), *map(str, range(1, 77))]
 NOT_BUILT_YET = {"0.17", "47", "49", "56"}
-OF_ALERTS_AND_THRESHOLDS = {
-    "auto_recharge_cpu_discount", "auto_recharge_minimum",
-    "threshold_excludes_trial", "spend_alert_ignores_commit_purchase",
-}  # fmt: skip
+OF_ALERTS = {"spend_alert_ignores_commit_purchase"}
 EXAMPLES = [one["id"] for one in json.loads((TESTS / "data/vectors/worked_examples.json").read_text())["examples"]]
 
 
@@ -48,5 +45,5 @@ def test_every_numbered_case_is_shown_or_not_built_yet() -> None:
 
 
 def test_every_worked_example_is_shown() -> None:
-    ids = set(EXAMPLES) - OF_ALERTS_AND_THRESHOLDS
+    ids = set(EXAMPLES) - OF_ALERTS
     assert [one for one in sorted(ids) if not named(SHOWN_BY.get(one, ""))] == []

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from billing_assets.catalog.charges import ScheduledCharge
+from billing_assets.catalog.charges import PrepaidBalanceThreshold, ScheduledCharge
 from billing_assets.catalog.commits import PostpaidCommit
 from billing_assets.catalog.contracts import Contract
 from billing_assets.catalog.names import Names
+from billing_assets.catalog.naming import suggestion
 from billing_assets.catalog.products import SubscriptionProduct
+from billing_assets.catalog.rules.balances import unit_on_card
 from billing_assets.catalog.rules.findings import Finding, fixed_product, inside, named, ordered
 from billing_assets.catalog.rules.selectors import selection
 from billing_assets.catalog.rules.shared_balances import reachable
@@ -72,14 +74,25 @@ def thresholds(contract: Contract, names: Names) -> Iterator[Finding]:
             path = (field, "commit")
             yield from fixed_product(threshold.commit.product_id, path, names)
             yield from selection(threshold.commit, path, names)
-    recharge = contract.prepaid_balance_threshold
-    if recharge is not None and recharge.recharge_to_amount < recharge.threshold_amount + RECHARGE_STEP:
-        least = recharge.threshold_amount + RECHARGE_STEP
-        path = ("prepaid_balance_threshold", "recharge_to_amount")
-        yield (
-            path,
-            f"found {recharge.recharge_to_amount}, expected at least {least}, {RECHARGE_STEP} above the threshold",
-        )
+    if contract.prepaid_balance_threshold is not None:
+        yield from _recharge(contract.prepaid_balance_threshold, contract, names)
+
+
+def _recharge(threshold: PrepaidBalanceThreshold, contract: Contract, names: Names) -> Iterator[Finding]:
+    path: FieldPath = ("prepaid_balance_threshold",)
+    found, least = threshold.recharge_to_amount, threshold.threshold_amount + RECHARGE_STEP
+    if found < least:
+        message = f"found {found}, expected at least {least}, {RECHARGE_STEP} above the threshold"
+        yield (*path, "recharge_to_amount"), message
+    yield from named(names, "pricing_units", threshold.pricing_unit, (*path, "pricing_unit"))
+    yield from unit_on_card(threshold, (contract,), path, names)
+    known = {balance.id for balance in reachable(contract, names)}
+    for position, specifier in enumerate(threshold.threshold_balance_specifiers):
+        for item, name in enumerate(specifier.exclude):
+            if name not in known:
+                expected = f"expected a commit or credit that the contract can draw on{suggestion(name, known)}"
+                where = (*path, "threshold_balance_specifiers", position, "exclude", item)
+                yield where, f"found {name!r}, {expected}"
 
 
 def late_usage_listed(contract: Contract, names: Names) -> Iterator[Finding]:
