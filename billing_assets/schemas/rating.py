@@ -42,6 +42,7 @@ class RatedLines(Table):
     rate_id: str = optional("Rate row")
     rate_type: str = optional("Kind of the rate")
     override_id: str = optional("Override that won; null where the rate stands")
+    discount_id: str = optional("Discount of a discount line, which names the line that it is taken off by all else")
     price_lane: str = optional("LIST or COMMIT", one_of=("LIST", "COMMIT"))
     event_count: int = optional("Events of the segment with a usable value")
     catalog_version: str = required("Catalog that priced the line")

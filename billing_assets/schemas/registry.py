@@ -170,6 +170,7 @@ _SPECS = (
                 "is_fee",
                 "rate_id",
                 "override_id",
+                "discount_id",
             ),
         ),
         ("month",),

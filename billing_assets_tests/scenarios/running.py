@@ -158,7 +158,7 @@ class Ran:
     def tables(self) -> Mapping[str, pl.DataFrame]:
         names = (
             "invoices", "draft_invoices", "line_items", "draft_line_items",
-            "ledger_entries", "balances", "unbilled_usage",
+            "ledger_entries", "pending_ledger_entries", "balances", "unbilled_usage",
         )  # fmt: skip
         return self.books.lake.collect_all({name: self.books.lake.scan(name) for name in names})
 
