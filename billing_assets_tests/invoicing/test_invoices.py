@@ -61,6 +61,7 @@ def line(contract: str, amount: str, **columns: object) -> dict[str, object]:
         "tier_lower": None,
         "is_fee": False,
         "quantity": Decimal(1),
+        "unit": "tokens",
         "unit_price": value,
         "amount": value,
         "starting_at": START,
