@@ -11,19 +11,26 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from billing_assets.charges.lines import CHARGE_KEY
+from billing_assets.charges.invariants import repeated_charges
 from billing_assets.commitments.invariants import (
     covered_outside_access,
-    line_arithmetic,
     overdrawn_balances,
     repeated_entries,
     unbalanced_balances,
     unexplained_deductions,
     unmatched_rollovers,
 )
-from billing_assets.invoicing.drafts import SUMS, content_hash, line_contents
-from billing_assets.invoicing.lines import sums
-from billing_assets.money import zero
+from billing_assets.ingestion.invariants import conflicting_duplicates, lost_rows, unbalanced_files
+from billing_assets.invoicing.invariants import (
+    altered_contents,
+    finalized_drafts,
+    invoice_sums,
+    line_arithmetic,
+    line_numbers,
+    number_gaps,
+    orphan_lines,
+    repeated_invoices,
+)
 from billing_assets.schemas import TABLES
 
 Tables = Callable[[str], pl.LazyFrame]
@@ -41,117 +48,6 @@ class Invariant:
     warning: bool = False
 
 
-def invoice_sums(invoices: pl.LazyFrame, items: pl.LazyFrame) -> pl.LazyFrame:
-    """Each invoice's stored sums against the sums of its lines."""
-    computed = sums(items).rename({name: f"{name}_of_lines" for name in (*SUMS, "line_count")})
-    joined = invoices.select("invoice_id", *SUMS, "line_count").join(computed, on="invoice_id", how="left")
-    differs = [pl.col(name) != pl.col(f"{name}_of_lines").fill_null(zero()) for name in SUMS]
-    count_differs = pl.col("line_count") != pl.col("line_count_of_lines").fill_null(0)
-    composed = pl.col("subtotal") + pl.col("credits_applied") + pl.col("rounding")
-    return joined.filter(pl.any_horizontal(*differs, count_differs, composed != pl.col("total")))
-
-
-def line_numbers(items: pl.LazyFrame) -> pl.LazyFrame:
-    """Invoices whose lines are not numbered 1..n, or that repeat a line id."""
-    return (
-        items.group_by("invoice_id")
-        .agg(
-            lines=pl.len(),
-            distinct_ids=pl.col("line_item_id").n_unique(),
-            distinct_numbers=pl.col("line_number").n_unique(),
-            last=pl.col("line_number").max(),
-        )
-        .filter(
-            (pl.col("lines") != pl.col("distinct_ids"))
-            | (pl.col("lines") != pl.col("distinct_numbers"))
-            | (pl.col("lines") != pl.col("last"))
-        )
-    )
-
-
-def orphan_lines(invoices: pl.LazyFrame, items: pl.LazyFrame) -> pl.LazyFrame:
-    """Lines whose invoice does not exist."""
-    return items.join(invoices.select("invoice_id"), on="invoice_id", how="anti").select("invoice_id", "line_item_id")
-
-
-def repeated_invoices(invoices: pl.LazyFrame) -> pl.LazyFrame:
-    """More than one invoice that is not void for one contract, type and period."""
-    live = invoices.filter(pl.col("status") != "VOID", pl.col("invoice_type") == "USAGE")
-    keys = ["contract_id", "invoice_type", "period_start"]
-    return live.group_by(keys).agg(invoices=pl.len()).filter(pl.col("invoices") > 1)
-
-
-def repeated_charges(invoices: pl.LazyFrame, items: pl.LazyFrame) -> pl.LazyFrame:
-    """The same charge on more than one invoice that is not void; items of one schedule differ in their amount."""
-    kept = invoices.filter(pl.col("status") != "VOID").select("invoice_id")
-    charged = items.filter(pl.col("line_type").is_in(["subscription", "scheduled", "commit_purchase"]))
-    return (
-        charged.join(kept, on="invoice_id", how="semi")
-        # What a balance covers of a subscription is a line of its own.
-        .with_columns(
-            balance_id=pl.when(pl.col("line_type") != "subscription").then("balance_id"),
-            item=pl.when(pl.col("line_type") != "subscription").then("amount"),
-            contract_id="origin_contract_id",
-        )
-        .group_by(*CHARGE_KEY, "item")
-        .agg(pl.col("invoice_id").unique().sort())
-        .filter(pl.col("invoice_id").list.len() > 1)
-        .with_columns(pl.col("invoice_id").list.join(", "))
-    )
-
-
-def number_gaps(invoices: pl.LazyFrame) -> pl.LazyFrame:
-    """Series whose numbers are not 1..n without a gap or a repetition; a voided number stays."""
-    return (
-        invoices.group_by("issuing_entity", "number_series")
-        .agg(
-            invoices=pl.len(),
-            distinct=pl.col("number_sequence").n_unique(),
-            first=pl.col("number_sequence").min(),
-            last=pl.col("number_sequence").max(),
-        )
-        .filter(
-            (pl.col("first") != 1) | (pl.col("last") != pl.col("invoices")) | (pl.col("distinct") != pl.col("last"))
-        )
-    )
-
-
-def altered_contents(invoices: pl.LazyFrame, items: pl.LazyFrame) -> pl.LazyFrame:
-    """Finalized invoices whose contents no longer give the hash that was recorded at finalization."""
-    return (
-        invoices.join(line_contents(items), on="invoice_id", how="left")
-        .select("invoice_id", "content_hash", computed=content_hash())
-        .filter(pl.col("content_hash") != pl.col("computed"))
-    )
-
-
-def unbalanced_files(files: pl.LazyFrame) -> pl.LazyFrame:
-    """Files whose rows are not all accepted, duplicate or rejected."""
-    parts = pl.col("accepted") + pl.col("duplicates") + pl.col("rejected")
-    return files.filter(pl.col("rows") != parts).select("source_file", "rows", "accepted", "duplicates", "rejected")
-
-
-def lost_rows(files: pl.LazyFrame, stored: pl.LazyFrame, column: str) -> pl.LazyFrame:
-    """Ingest batches whose stored rows are not as many as `column` of their files says."""
-    counted = stored.group_by("ingest_batch").agg(stored=pl.len().cast(pl.Int64))
-    said = files.group_by("ingest_batch").agg(pl.col(column).sum())
-    return (
-        said.join(counted, on="ingest_batch", how="full", coalesce=True)
-        .with_columns(pl.col(column).fill_null(0), pl.col("stored").fill_null(0))
-        .filter(pl.col(column) != pl.col("stored"))
-    )
-
-
-def repeated_transactions(events: pl.LazyFrame) -> pl.LazyFrame:
-    """Accepted events that share a transaction id."""
-    return events.group_by("transaction_id").agg(events=pl.len()).filter(pl.col("events") > 1)
-
-
-def conflicting_duplicates(duplicates: pl.LazyFrame) -> pl.LazyFrame:
-    """Repeated transaction ids that came with another payload or timestamp: the first was billed."""
-    return duplicates.filter("conflicting").select("transaction_id", "source_file", "source_line", "ingest_batch")
-
-
 def uncounted_usage(equation: pl.LazyFrame) -> pl.LazyFrame:
     """(metric, day) where billed + listed differs from the accepted events that match the metric."""
     return equation.filter(pl.col("billed") + pl.col("listed") != pl.col("accepted"))
@@ -161,12 +57,6 @@ def repeated_rows(table: str, rows: pl.LazyFrame) -> pl.LazyFrame:
     """Keys of a table that several of its rows have."""
     keys = TABLES[table].sort_keys
     return rows.group_by(keys).agg(rows=pl.len()).filter(pl.col("rows") > 1)
-
-
-def finalized_drafts(drafts: pl.LazyFrame, invoices: pl.LazyFrame) -> pl.LazyFrame:
-    """Drafts of a period that is already finalized: the drafts are older than the last close."""
-    final = invoices.filter(pl.col("status") == "FINALIZED")
-    return drafts.join(final.select("invoice_id"), on="invoice_id", how="semi").select("invoice_id", "contract_id")
 
 
 INVARIANTS: tuple[Invariant, ...] = (

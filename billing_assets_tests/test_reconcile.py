@@ -10,8 +10,9 @@ from typing import Any
 import polars as pl
 from deltalake import write_deltalake
 
+from billing_assets.charges.invariants import repeated_charges
 from billing_assets.columns import DECIMAL
-from billing_assets.reconcile import line_arithmetic, repeated_charges
+from billing_assets.invoicing.invariants import line_arithmetic
 from billing_assets.schemas import TABLES
 
 LARGE = Decimal(10**15)

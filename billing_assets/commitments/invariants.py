@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from billing_assets.columns import DECIMAL
-from billing_assets.money import decimal, zero
-
-SPLIT_TYPES = ("usage", "minimum_adjustment", "subscription", "composite", "late_usage")
-_TICK = decimal("0.000000000001")
+from billing_assets.money import zero
 
 
 def overdrawn_balances(ledger: pl.LazyFrame) -> pl.LazyFrame:
@@ -76,27 +72,4 @@ def covered_outside_access(items: pl.LazyFrame, balances: pl.LazyFrame) -> pl.La
         .join(terms, on="segment_id")
         .filter(outside)
         .select("invoice_id", "line_item_id", "segment_id", "starting_at", "ending_before")
-    )
-
-
-def line_arithmetic(items: pl.LazyFrame) -> pl.LazyFrame:
-    """Lines whose amount is not quantity x unit price, rounded once at the 12th place.
-
-    Parts of a line that balances cover, and what is left of it, add up exactly instead; each draw may put quantity x
-    price off by 1e-12 of the price (case 10).
-    """
-    # Columns of their own: a filter with the product in it would be tried on a file's smallest quantity and price,
-    # which are of different lines, and whose product need not fit.
-    drawn = items.filter(pl.col("segment_id").is_not_null()).group_by("invoice_id")
-    draws = drawn.agg(draws=pl.col("segment_id").n_unique())
-    allowed = pl.col("draws").fill_null(0).cast(DECIMAL) * _TICK * (pl.col("unit_price").abs() + decimal(1))
-    return (
-        items.join(draws, on="invoice_id", how="left")
-        .with_columns(product=(pl.col("quantity") * pl.col("unit_price")).cast(DECIMAL))
-        .with_columns(
-            difference=(pl.col("product") - pl.col("amount")).abs(),
-            allowed=pl.when(pl.col("line_type").is_in(SPLIT_TYPES)).then(allowed).otherwise(zero()),
-        )
-        .filter(pl.col("difference") > pl.col("allowed"))
-        .select("invoice_id", "line_item_id", "line_type", "quantity", "unit_price", "amount")
     )

@@ -14,9 +14,9 @@ from billing_assets.invoicing.consolidation import on_invoices
 from billing_assets.invoicing.drafts import NOT_HELD, HoldPolicy, draft_invoices, with_predecessors
 from billing_assets.invoicing.finalize import NUMBER_FORMAT, Watermarks, due, numbered, stamped
 from billing_assets.invoicing.headers import invoices_of_periods, usage_invoices
+from billing_assets.invoicing.invariants import altered_contents, invoice_sums, line_numbers, number_gaps
 from billing_assets.invoicing.lines import line_items, of_periods
 from billing_assets.money import ZERO
-from billing_assets.reconcile import altered_contents, invoice_sums, line_numbers, number_gaps
 
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
 NOW = datetime(2026, 2, 3, tzinfo=UTC)
