@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from billing_assets.columns import DECIMAL, TIMESTAMP
 from billing_assets.commitments.invariants import (
     covered_outside_access,
-    line_arithmetic,
     overdrawn_balances,
     repeated_entries,
     unbalanced_balances,
     unexplained_deductions,
     unmatched_rollovers,
 )
+from billing_assets.invoicing.invariants import line_arithmetic
 from billing_assets_tests.commitments.book import FEBRUARY, JANUARY, Book, balance, day, line
 from billing_assets_tests.commitments.strategies import books
 from billing_assets_tests.commitments.test_covered import invoice
