@@ -10,6 +10,7 @@ import polars as pl
 
 from billing_assets.columns import TIMESTAMP
 from billing_assets.invoicing.drafts import NOT_HELD
+from billing_assets.periods import close_month
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,14 @@ def due(drafts: pl.LazyFrame, now: datetime, month: str) -> pl.LazyFrame:
     """The drafts to finalize: issued at or before `now`, neither held nor waiting, of `month`; and of other months
     those of pools with an invoice in `month`, which draw before that (docs/semantics.md, Pools).
 
-    `drafts` has the pools of balances, and nothing that draws after the month. True-ups among them may still wait for
-    others (`commitments.ready`).
+    `drafts` has the pools of balances. True-ups among them may still wait for others (`commitments.ready`).
     """
     of_month = pl.col("close_month") == month
     asked = drafts.filter(of_month).select("pool").drop_nulls().unique()
-    before = drafts.filter(pl.col("close_month") != month).join(asked, on="pool", how="semi")
+    # One of the instant at which the month ends is of the next, and draws before the usage that ends there.
+    is_scheduled = pl.col("invoice_type") == "SCHEDULED"
+    draws_in = pl.when(is_scheduled).then(close_month(pl.col("issued_at"))).otherwise("close_month")
+    before = drafts.filter(~of_month, draws_in <= month).join(asked, on="pool", how="semi")
     is_issued = pl.col("issued_at") <= pl.lit(now, dtype=TIMESTAMP)
     both = pl.concat([drafts.filter(of_month), before])
     return both.filter(is_issued, pl.col("hold_reasons") == NOT_HELD, ~pl.col("waits"))

@@ -191,12 +191,22 @@ def test_behind_a_held_invoice_it_is_held_too(policy: HoldPolicy, reasons: str) 
     assert json.loads(told) == held_by
 
 
-def test_invoices_of_earlier_months_are_due_with_those_of_their_pool() -> None:
-    rows = [("early", "c", "2026-01"), ("now", "c", "2026-02"), ("other", "d", "2026-01"), ("next", "c", "2026-03")]
-    drafts = pl.LazyFrame(rows, schema=["invoice_id", "pool", "close_month"], orient="row").with_columns(
-        issued_at=pl.lit(NOW), hold_reasons=pl.lit(NOT_HELD), waits=pl.lit(value=False)
+def test_what_draws_before_the_month_in_its_pools_is_due_with_it() -> None:
+    end = datetime(2026, 3, 1, tzinfo=UTC)
+    rows = [
+        ("early", "c", "2026-01", "USAGE", END),
+        ("now", "c", "2026-02", "USAGE", end),
+        ("other", "d", "2026-01", "USAGE", END),
+        ("next", "c", "2026-03", "USAGE", end),
+        ("at the end", "c", "2026-03", "SCHEDULED", end),
+        ("after it", "c", "2026-03", "SCHEDULED", end + timedelta(hours=1)),
+    ]
+    names = ["invoice_id", "pool", "close_month", "invoice_type", "issued_at"]
+    drafts = pl.LazyFrame(rows, schema=names, orient="row").with_columns(
+        pl.col("issued_at").cast(TIMESTAMP), hold_reasons=pl.lit(NOT_HELD), waits=pl.lit(value=False)
     )
-    assert due(drafts, NOW, "2026-02").sort("invoice_id").collect()["invoice_id"].to_list() == ["early", "now"]
+    found = due(drafts, end + timedelta(days=2), "2026-02").collect()["invoice_id"]
+    assert sorted(found) == ["at the end", "early", "now"]
 
 
 def pooled(invoices: pl.LazyFrame) -> pl.LazyFrame:
