@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -232,3 +232,8 @@ def plain(value: Decimal | None) -> str:
 
 def _when(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return row["effective_at"], row["segment_id"], row["entry_type"] != "GRANT", row["entry_type"]
+
+
+SCENARIOS = sorted((Scenario.load(path) for path in HERE.glob("*/**/*.yaml")), key=lambda one: one.name)
+Close = Callable[[tuple[str, ...]], Ran]
+"""The books of a timeline."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from billing_assets_tests.scenarios.running import HERE, read
+from billing_assets_tests.scenarios.running import HERE, SCENARIOS
 
 TESTS = HERE.parent
 ROWS = [row.strip("| ").split(" | ") for row in (HERE / "README.md").read_text().splitlines() if row.startswith("| ")]
@@ -21,9 +21,11 @@ def named(text: str) -> list[str]:
     return [path for path in re.findall(r"`([^`]+)`", text) if "/" in path or path.endswith((".py", ".yaml"))]
 
 
-def cited(path: str) -> set[str]:
-    """Cases and examples that a scenario says it shows: the words and numbers after the last bracket of `about`."""
-    return set(re.findall(r"[\w.]+", read(TESTS / path)["about"].rpartition("(")[2]))
+CITED = {
+    f"scenarios/{one.name}.yaml": set(re.findall(r"[\w.]+", one.content["about"].rpartition("(")[2]))
+    for one in SCENARIOS
+}
+"""Cases and examples that each scenario says it shows: the words and numbers after the last bracket of its `about`."""
 
 
 def test_what_the_tables_name_exists() -> None:
@@ -36,7 +38,7 @@ def test_a_scenario_says_itself_what_it_shows() -> None:
     shows = [(what, path) for what in (*CASES, *EXAMPLES) for path in named(SHOWN_BY.get(what, ""))]
     scenarios = [(what, path) for what, path in shows if path.startswith("scenarios/") and path.endswith(".yaml")]
     assert scenarios
-    assert [(what, path) for what, path in scenarios if what not in cited(path)] == []
+    assert [(what, path) for what, path in scenarios if what not in CITED[path]] == []
 
 
 def test_every_numbered_case_is_shown_or_not_built_yet() -> None:

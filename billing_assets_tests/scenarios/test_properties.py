@@ -12,10 +12,7 @@ from typing import Any
 import pytest
 
 from billing_assets import runs
-from billing_assets_tests.scenarios.running import Ran, close_all, merged
-from billing_assets_tests.scenarios.test_scenarios import SCENARIOS, Close, closed
-
-__all__ = ["closed"]
+from billing_assets_tests.scenarios.running import SCENARIOS, Close, Ran, close_all, merged
 
 TIMELINES = sorted({one.closes for one in SCENARIOS})
 SIGNS = {

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from billing_assets_tests.scenarios.running import HERE, Ran, Scenario, close_all
-
-SCENARIOS = sorted((Scenario.load(path) for path in HERE.glob("*/**/*.yaml")), key=lambda one: one.name)
-Close = Callable[[tuple[str, ...]], Ran]
-
-
-@pytest.fixture(scope="session")
-def closed(tmp_path_factory: pytest.TempPathFactory) -> Close:
-    """The books of a timeline, closed when the first of its scenarios asks."""
-
-    @cache
-    def of_timeline(closes: tuple[str, ...]) -> Ran:
-        together = [one for one in SCENARIOS if one.closes == closes]
-        return close_all(tmp_path_factory.mktemp("scenarios"), together)
-
-    return of_timeline
+from billing_assets_tests.scenarios.running import HERE, SCENARIOS, Close, Scenario
 
 
 @pytest.mark.xdist_group("scenarios")
