@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
-from fractions import Fraction
+from datetime import UTC, datetime
 from typing import Any
 
-from .balances import windows
-from .book_terms import VALUES, text
-from .choices import Choices, Seeded, chance, several, subset
-from .exact import half_away
-from .ingest import Batch, instant
+from .book_balances import ARRIVALS, CLOSES, HOUR, Balances, Obj, merged
+from .book_terms import text
+from .choices import Seeded, chance, several, subset
+from .ingest import instant
 from .oracle import bill
-from .strategies import Book, merge, random_book
-from .terms import anchor_of
-
-Obj = dict[str, Any]
-CLOSES = tuple(datetime(2026, month, 3, 6, tzinfo=UTC) for month in (1, 2, 3))
-ARRIVALS = tuple(now - timedelta(hours=1) for now in CLOSES)
-HOUR = timedelta(hours=1)
-FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
-HORIZON = datetime(2026, 6, 1, tzinfo=UTC)
+from .strategies import Book, random_book
 
 
 def arranged(book: Book) -> Book:
@@ -38,171 +27,147 @@ def arranged(book: Book) -> Book:
     return Book(book.prefix, catalog, rows)
 
 
-def merged(books: Iterable[Book]) -> tuple[Obj, list[Batch]]:
-    """One catalog and the ingest batches of the three closes."""
-    catalog, batches = merge(books)
-    return catalog, [Batch(at, batch.events) for at, batch in zip(ARRIVALS, batches, strict=True)]
-
-
-class Commitments:
+class Commitments(Balances):
     """What a book's contracts promise, on top of their usage."""
 
-    def __init__(self, choices: Choices, book: Book):
-        self.choices, self.book, self.prefix = choices, book, book.prefix
-        self.contracts = book.catalog["contracts"]
-        self.products = book.catalog["products"]
-        self.fee = f"{book.prefix}-fee"
-        self.count = 0
-        self.scale = self.spend()
-        self.instants = self.moments()
-
-    def spend(self) -> Fraction:
-        """A typical invoice, so that balances run out inside it often enough."""
-        found = bill(*merged([self.book]), CLOSES[-1]).invoices.values()
-        totals = sorted(abs(Fraction(one.total)) for one in found if one.total)
-        return totals[len(totals) // 2] if totals else Fraction(20)
-
-    def moments(self) -> list[datetime]:
-        """Where something else changes: rates, overrides, periods, events."""
-        found = set()
-        for owner in [*self.book.catalog["rate_cards"], *self.contracts]:
-            for term in [owner, *owner.get("rates", []), *owner.get("overrides", [])]:
-                found |= {instant(term[name]) for name in ("starting_at", "ending_before") if term.get(name)}
-        for contract in self.contracts:
-            frequency, anchor = anchor_of(contract)
-            start = instant(contract["starting_at"])
-            found |= {one.full_end for one in windows(anchor, frequency, start, None, CLOSES[-1])}
-        for row in (row for batch in self.book.batches for row in batch):
-            at = instant(row["timestamp"])
-            found.add(at.replace(minute=0, second=0, microsecond=0))
-        return sorted(at for at in found if datetime(2025, 11, 15, tzinfo=UTC) < at < HORIZON)
-
-    def moment(self, low: datetime, high: datetime) -> datetime:
-        """A whole hour in [low, high]: where something changes, or any."""
-        inside = [at for at in self.instants if low <= at <= high]
-        if inside and chance(self.choices, 60):
-            return self.choices.pick(inside)
-        hours = max(0, (high - low) // HOUR)
-        at = low + self.choices.integer(0, hours) * HOUR
-        return max(low, at.replace(hour=0)) if chance(self.choices, 60) else at
-
-    def name(self, kind: str) -> str:
-        """An id of its own."""
-        self.count += 1
-        return f"{self.prefix}-{kind}{self.count}"
-
-    def amount(self) -> str:
-        """Around the invoices of the book; sometimes long, sometimes out of reach."""
+    def subscription(self, contract: Obj, product: str) -> Obj:
+        """Seats in advance or in arrears, with updates by set and by delta."""
         choices = self.choices
-        share = Fraction(choices.pick([3, 10, 25, 50, 80, 100, 150, 400, 2000]), 100)
-        places = choices.pick([0, 2, 2, 5, 12])
-        found = max(half_away(self.scale * share, places), Fraction(1))
-        return f"{int(found)}.{int((found % 1) * 10**12):012}".rstrip("0").rstrip(".")
-
-    def span(self, contract: Obj) -> tuple[datetime, datetime]:
-        """The contract's dates, as far as the closes look."""
-        return instant(contract["starting_at"]), min(instant(contract.get("ending_before", text(HORIZON))), HORIZON)
-
-    def access(self, contract: Obj, open_ended: bool = True) -> Obj:
-        """One segment; it may stick out of the contract."""
         start, end = self.span(contract)
-        low = max(start - timedelta(days=20), datetime(2025, 11, 1, tzinfo=UTC)) if chance(self.choices, 10) else start
-        opening = start if chance(self.choices, 45) else self.moment(low, max(low, end - HOUR))
-        found: Obj = {"amount": self.amount(), "starting_at": text(opening)}
-        if not open_ended or chance(self.choices, 75):
-            closing = self.moment(opening + HOUR, max(opening + HOUR, min(end + timedelta(days=20), HORIZON)))
-            found["ending_before"] = text(closing)
+        found: Obj = {"id": self.name("sub"), "product_id": product, "initial_quantity": choices.integer(0, 12)}
+        found["billing_frequency"] = choices.pick(["MONTHLY", "MONTHLY", "QUARTERLY", "WEEKLY"])
+        if chance(choices, 70):
+            found["collection_schedule"] = choices.pick(["ADVANCE", "ARREARS"])
+        if chance(choices, 70):
+            behavior = choices.pick(["BILL_IMMEDIATELY", "BILL_ON_NEXT_COLLECTION_DATE"])
+            found["proration"] = {"is_prorated": choices.pick([True, False]), "invoice_behavior": behavior}
+        if chance(choices, 25):
+            start = self.moment(start, end - HOUR)
+            found["starting_at"] = text(start)
+        if chance(choices, 25):
+            end = self.moment(start + HOUR, max(start + HOUR, end))
+            found["ending_before"] = text(end)
+        updates = several(choices, 0, 4, lambda: self.update(start, end), 60)
+        if updates:
+            found["quantity_updates"] = updates
         return found
 
-    def schedule(self, contract: Obj) -> list[Obj]:
-        """One or two segments; the engine numbers them by their start."""
-        found = several(self.choices, 1, 2, lambda: self.access(contract), 30)
-        return sorted(
-            found, key=lambda one: (instant(one["starting_at"]), instant(one.get("ending_before", text(FOREVER))))
-        )
+    def update(self, start: datetime, end: datetime) -> Obj:
+        """A new quantity, or a difference."""
+        at = text(self.moment(start, max(start, end - HOUR)))
+        if chance(self.choices, 50):
+            return {"starting_at": at, "quantity": self.choices.integer(0, 15)}
+        return {"starting_at": at, "quantity_delta": self.choices.integer(-5, 8)}
 
-    def applicability(self, contracts: Sequence[Obj]) -> Obj:
-        """Everything, products, tags, or specifiers with values and exclusions."""
+    def charge(self, contract: Obj) -> Obj:
+        """A scheduled charge: named instants, or a recurrence, whole or divided."""
         choices = self.choices
-        kind = choices.integer(0, 9)
+        start, end = self.span(contract)
+        found: Obj = {"id": self.name("charge"), "product_id": self.fee}
+        if chance(choices, 40):
+            items = several(choices, 1, 3, lambda: self.payment(start, end - HOUR), 50)
+            return found | {"schedule": {"schedule_items": items}}
+        opening = start if chance(choices, 30) else self.moment(start, end - HOUR)
+        recurring: Obj = {"starting_at": text(opening), "frequency": choices.pick(["MONTHLY", "WEEKLY", "QUARTERLY"])}
+        recurring |= {"amount": self.amount()} if chance(choices, 50) else self.units()
+        recurring["amount_distribution"] = choices.pick(["EACH", "DIVIDED", "DIVIDED_ROUNDED"])
+        if "ending_before" not in contract or chance(choices, 50):
+            recurring["ending_before"] = text(self.moment(opening + HOUR, max(opening + HOUR, end)))
+        return found | {"schedule": {"recurring_schedule": recurring}}
+
+    def discount(self, contract: Obj) -> Obj:
+        """A percentage or a fixed amount, by product or tag or of everything, dated."""
+        choices = self.choices
+        start, end = self.span(contract)
+        found: Obj = {"id": self.name("discount"), "starting_at": text(self.moment(start, end - HOUR))}
+        found |= {"starting_at": text(start)} if chance(choices, 50) else {}
+        if chance(choices, 50):
+            low = instant(found["starting_at"]) + HOUR
+            found["ending_before"] = text(self.moment(low, max(low, end)))
+        kind = choices.pick(["PERCENTAGE", "PERCENTAGE", "FIXED"])
+        found["type"] = kind
+        found["value"] = self.amount() if kind == "FIXED" else choices.pick(["0.1", "0.25", "0.333333333333", "1"])
+        ids = [one["id"] for one in self.products]
         tags = sorted({tag for product in self.products for tag in product.get("tags", [])})
-        if kind >= 8 and tags:
-            return {"applicable_product_tags": subset(choices, tags, 50) or tags[:1]}
-        if kind in (6, 7):
-            return {
-                "applicable_product_ids": subset(choices, [one["id"] for one in self.products], 50)
-                or [self.products[0]["id"]]
-            }
-        if kind in (4, 5):
-            return {"specifiers": self.specifiers()}
-        return {}
-
-    def specifiers(self) -> list[Obj]:
-        """One to three; the first includes."""
-        found = several(self.choices, 1, 3, self.specifier, 50)
-        for one in found[1:]:
-            if chance(self.choices, 40):
-                one["exclude"] = True
+        if chance(choices, 35):
+            found["applicable_product_ids"] = subset(choices, ids, 50) or ids[:1]
+        elif tags and chance(choices, 30):
+            found["applicable_product_tags"] = tags[:1]
         return found
 
-    def specifier(self) -> Obj:
-        """A product, with some of its values; or values alone."""
-        choices = self.choices
-        product = choices.pick(self.products)
-        found: Obj = {}
-        for name, keys in (
-            ("pricing_group_values", "pricing_group_key"),
-            ("presentation_group_values", "presentation_group_key"),
-        ):
-            chosen = subset(choices, product.get(keys, []), 45)
-            if chosen:
-                found[name] = {key: choices.pick([one for one in VALUES[key] if one is not None]) for key in chosen}
-        if not found or chance(choices, 75):
-            found["product_id"] = product["id"]
-        return found
+    def shared(self) -> None:
+        """Commits and credits of the customer, where its contracts have one currency."""
+        choices, contracts = self.choices, self.contracts
+        currencies = {one["currency"] for one in self.book.catalog["rate_cards"]}
+        if len(currencies) > 1 or not chance(choices, 50):
+            return
+        customer = self.book.catalog["customers"][0]
+        ids = [one["id"] for one in contracts]
+        for name, makers in (("commits", (self.prepaid, self.postpaid)), ("credits", (self.credit,))):
+            found = []
+            for _ in range(choices.integer(0, 2)):
+                contract = choices.pick(contracts)
+                term = choices.pick(makers)(contract)
+                if chance(choices, 60):
+                    term["applicable_contract_ids"] = sorted({contract["id"], *subset(choices, ids, 50)})
+                if term.get("type"):
+                    term["invoice_contract_id"] = contract["id"]
+                found.append(term)
+            customer |= {name: found} if found else {}
 
-    def terms(self, kind: str, contracts: Sequence[Obj]) -> Obj:
-        """What every commit and credit has."""
-        found: Obj = {"id": self.name(kind), "product_id": self.fee, **self.applicability(contracts)}
-        if chance(self.choices, 50):
-            found["priority"] = self.choices.pick([1, 2, 50, 100])
-        return found
+    def seats(self, number: int) -> Obj:
+        """A subscription product with a rate of each frequency on every card."""
+        product = f"{self.prefix}-seats{number}"
+        for card in self.book.catalog["rate_cards"]:
+            for frequency in ("MONTHLY", "QUARTERLY", "WEEKLY"):
+                for at in sorted({"2025-10-01", text(self.moment(datetime(2025, 12, 1, tzinfo=UTC), CLOSES[-1]))}):
+                    rate = {"product_id": product, "billing_frequency": frequency, "starting_at": at}
+                    card["rates"].append(rate | {"rate_type": "FLAT", "price": self.amount()})
+        return {"id": product, "name": f"{self.prefix} seats {number}", "type": "SUBSCRIPTION"}
 
-    def prepaid(self, contract: Obj) -> Obj:
-        """A prepaid commit, paid or not."""
-        found = self.terms("pre", [contract]) | {"type": "PREPAID"}
-        found["access_schedule"] = self.schedule(contract)
-        if chance(self.choices, 50):
-            start, end = self.span(contract)
-            found["invoice_schedule"] = several(
-                self.choices,
-                1,
-                2,
-                lambda: {"amount": self.amount(), "timestamp": text(self.moment(start, end - HOUR))},
-                30,
-            )
-        return found
-
-    def credit(self, contract: Obj) -> Obj:
-        """A credit."""
-        found = self.terms("credit", [contract])
-        found["access_schedule"] = self.schedule(contract)
-        return found
+    def follow(self) -> None:
+        """A second contract after the first renews or supersedes it."""
+        if len(self.contracts) != 2 or "ending_before" not in self.contracts[0]:
+            return
+        old, new = self.contracts
+        if instant(new["starting_at"]) >= instant(old["ending_before"]) and chance(self.choices, 70):
+            kind = self.choices.pick(["RENEWAL", "RENEWAL", "SUPERSEDE"])
+            new["transition"] = {"from_contract_id": old["id"], "type": kind}
 
     def catalog(self) -> dict[str, list[Obj]]:
         """The book's catalog with everything that was promised."""
         for contract in self.contracts:
             self.promise(contract)
+        self.shared()
+        self.follow()
+        if chance(self.choices, 50):
+            # Two subscriptions of one product have lines that nothing but their ids tells apart.
+            for product in (self.seats(number) for number in (1, 2)):
+                for contract in self.contracts:
+                    if chance(self.choices, 60):
+                        contract.setdefault("subscriptions", []).append(self.subscription(contract, product["id"]))
+                self.products.append(product)
         self.products.append({"id": self.fee, "name": f"{self.prefix} fee", "type": "FIXED"})
         return self.book.catalog
 
     def promise(self, contract: Obj) -> None:
-        """Commits and credits of a contract."""
+        """What a contract itself promises."""
         choices = self.choices
-        for name, make, percent in (("commits", self.prepaid, 60), ("credits", self.credit, 60)):
+        makers: list[tuple[str, Any, int]] = [
+            ("commits", self.prepaid, 60),
+            ("commits", self.postpaid, 35),
+            ("credits", self.credit, 50),
+            ("recurring_commits", lambda one: self.recurring(one, "reccommit"), 35),
+            ("recurring_credits", lambda one: self.recurring(one, "reccredit"), 35),
+            ("scheduled_charges", self.charge, 35),
+            ("discounts", self.discount, 30),
+        ]
+        for name, make, percent in makers:
             found = several(choices, 0, 2, lambda make=make: make(contract), percent)  # type: ignore[misc]
             if found:
-                contract[name] = found
+                contract.setdefault(name, []).extend(found)
+        if chance(choices, 40):
+            contract["scheduled_charges_on_usage_invoices"] = "ALL"
 
 
 def commitments_book(seed: int) -> Book | None:
@@ -221,3 +186,6 @@ def commitments_books(first: int, count: int) -> list[Book]:
         found += [book] if book else []
         first += 1
     return found
+
+
+__all__ = ["CLOSES", "commitments_book", "commitments_books", "merged"]

@@ -55,6 +55,7 @@ class Entry:
     segment_id: str
     entry_type: str
     amount: Fraction
+    at: datetime
     month: str
     final: bool
 
@@ -250,8 +251,8 @@ class Customer:
                     self.balances.append(rolled)
                     balance.left -= amount
                     out, into = close_month(bill.at), bill.at.strftime("%Y-%m")
-                    self.entries.append(Entry(balance.segment_id, "ROLLOVER_OUT", -amount, out, bill.final))
-                    self.entries.append(Entry(rolled.segment_id, "ROLLOVER_IN", amount, into, bill.final))
+                    self.entries.append(Entry(balance.segment_id, "ROLLOVER_OUT", -amount, bill.at, out, bill.final))
+                    self.entries.append(Entry(rolled.segment_id, "ROLLOVER_IN", amount, bill.at, into, bill.final))
 
     def trueups(self, bills: Sequence[Bill]) -> list[Bill]:
         """What is missing of postpaid commits that have ended; cases 0.3 and 13."""
@@ -268,7 +269,7 @@ class Customer:
             waiting = [one for one in bills if not one.final and self.consumes(one, balance)]
             bill.final = at <= self.now and not waiting
             if at <= self.now:
-                self.entries.append(Entry(balance.segment_id, "TRUEUP", -balance.left, bill.month, bill.final))
+                self.entries.append(Entry(balance.segment_id, "TRUEUP", -balance.left, at, bill.month, bill.final))
                 balance.left = ZERO
             found.append(bill)
         return found
@@ -284,8 +285,10 @@ class Customer:
 
     def deductions(self, bill: Bill) -> None:
         """One per invoice and segment."""
+        ends = {one.segment_id: one.end or FAR for one in self.balances}
         for segment_id, drawn in bill.drawn.items():
-            self.entries.append(Entry(segment_id, "DEDUCTION", -drawn, bill.month, bill.final))
+            at = min(bill.at, ends[segment_id])
+            self.entries.append(Entry(segment_id, "DEDUCTION", -drawn, at, bill.month, bill.final))
 
     def openings_and_ends(self, balance: Balance, bills: Sequence[Bill]) -> None:
         """GRANT of what is granted, EXPIRATION of what is left when nothing can draw on it any more; case 18."""
@@ -293,12 +296,14 @@ class Customer:
             month = balance.start.strftime("%Y-%m")
             drawn = any(balance.segment_id in bill.drawn and bill.final for bill in bills)
             begun = balance.start <= self.now
-            self.entries.append(Entry(balance.segment_id, "GRANT", balance.granted, month, drawn or begun))
-        if balance.end is None or balance.end > self.now or balance.left == 0:
+            self.entries.append(
+                Entry(balance.segment_id, "GRANT", balance.granted, balance.start, month, drawn or begun)
+            )
+        if balance.end is None or balance.end > self.now or balance.left == 0 or balance.kind == "POSTPAID":
             return
         waiting = any(not one.final and self.consumes(one, balance) for one in bills)
         self.entries.append(
-            Entry(balance.segment_id, "EXPIRATION", -balance.left, close_month(balance.end), not waiting)
+            Entry(balance.segment_id, "EXPIRATION", -balance.left, balance.end, close_month(balance.end), not waiting)
         )
 
 

@@ -37,7 +37,7 @@ def of_oracle(found: Settled) -> dict[str, Counter[Row]]:
     for bill in found.bills:
         if bill.at > found.now and bill.kind != "USAGE":
             continue
-        key = (bill.contract["id"], bill.kind, bill.start or bill.at)
+        key = (bill.contract["id"], bill.kind, (bill.start or bill.at) if bill.kind != "TRUEUP" else bill.at.date())
         sums = [Fraction(0)] * 3
         for item in bill.items:
             kind = 1 if item.line_type == "applied_commit_or_credit" else 2 if item.line_type == "discount" else 0
@@ -46,18 +46,18 @@ def of_oracle(found: Settled) -> dict[str, Counter[Row]]:
         status = "FINALIZED" if bill.final else "DRAFT"
         money = (sums[0] + sums[2], sums[2], sums[1], total(bill))
         invoices[(*key, status, bill.month, *map(figure, money))] += 1
-    entries = Counter(
-        (
-            one.segment_id,
-            one.entry_type,
-            figure(one.amount),
-            one.month if one.entry_type == "DEDUCTION" else "",
-            one.final,
-        )
-        for one in found.entries
-        if one.amount != 0 and shown(one.entry_type)
-    )
+    rows = [(one.segment_id, one.entry_type, one.amount, one.at, one.month, one.final) for one in found.entries]
+    entries = movements(rows, found.now)
     return {"invoice": invoices, "line": lines, "ledger": entries, "balance": balances_of(found)}
+
+
+def movements(rows: Sequence[Row], now: datetime) -> Counter[Row]:
+    """All but openings, and true-ups and rollovers to come; with the month of deductions."""
+    return Counter(
+        (name, kind, figure(amount), at, month if kind == "DEDUCTION" else "", final)
+        for name, kind, amount, at, month, final in rows
+        if amount != 0 and shown(kind) and (kind not in ("TRUEUP", "ROLLOVER_OUT") or at <= now)
+    )
 
 
 def shown(entry_type: str) -> bool:
@@ -90,8 +90,9 @@ def of_engine(books: Books, closed: Closed, now: datetime, begun: set[str]) -> d
     lines: Counter[Row] = Counter()
     keys: dict[str, Row | None] = {}
     for row in closed.invoices.iter_rows(named=True):
-        at = row["period_start"] if row["invoice_type"] == "USAGE" else dated(row)
-        late = row["invoice_type"] != "USAGE" and at > now
+        kind = row["invoice_type"]
+        at = row["period_start"] if kind == "USAGE" else row["invoice_date"] if kind == "TRUEUP" else dated(row)
+        late = at > now.date() if kind == "TRUEUP" else kind != "USAGE" and at > now
         keys[row["invoice_id"]] = None if late else (row["contract_id"], row["invoice_type"], at)
         if not late:
             money = (row["subtotal"], row["discounts"], row["credits_applied"], row["total"])
@@ -100,7 +101,7 @@ def of_engine(books: Books, closed: Closed, now: datetime, begun: set[str]) -> d
         key = keys[row["invoice_id"]]
         if key is not None and row["line_type"] != "rounding":
             lines[(*key, *engine_line(row))] += 1
-    entries, balances = ledger(books, begun)
+    entries, balances = ledger(books, now, begun)
     return {"invoice": invoices, "line": lines, "ledger": entries, "balance": balances}
 
 
@@ -121,22 +122,18 @@ def engine_line(row: Mapping[str, Any]) -> Row:
     return (*about, *figures, row["in_total"], applied, row["discount_id"])
 
 
-def ledger(books: Books, begun: set[str]) -> tuple[Counter[Row], Counter[Row]]:
+def ledger(books: Books, now: datetime, begun: set[str]) -> tuple[Counter[Row], Counter[Row]]:
     """Closings and deductions, final or pending; and what each segment that has begun has left in the ledger."""
     lake = books.lake
-    names = ["segment_id", "entry_type", "amount", "close_month"]
+    names = ["segment_id", "entry_type", "amount", "effective_at", "close_month"]
     rows: list[Row] = []
     for table, final in (("ledger_entries", True), ("pending_ledger_entries", False)):
         rows += [(*row, final) for row in lake.collect(lake.scan(table)).select(names).rows()]
-    entries = Counter(
-        (name, kind, figure(amount), month if kind == "DEDUCTION" else "", final)
-        for name, kind, amount, month, final in rows
-        if amount != 0 and shown(kind)
-    )
-    sums: dict[str, Any] = {}
-    for name, kind, amount, _, final in rows:
+    entries = movements(rows, now)
+    sums: dict[str, Fraction] = {}
+    for name, kind, amount, _, _, final in rows:
         if final or not shown(kind):
-            sums[name] = sums.get(name, 0) + amount
+            sums[name] = sums.get(name, Fraction(0)) + Fraction(amount)
     return entries, Counter((name, figure(amount)) for name, amount in sums.items() if name in begun)
 
 

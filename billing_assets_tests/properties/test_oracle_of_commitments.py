@@ -14,7 +14,7 @@ from billing_assets_tests.oracle.book_commitments import CLOSES, commitments_boo
 from billing_assets_tests.oracle.commitments import settle
 from billing_assets_tests.properties.balances_agreement import SHOWN, differences
 
-BOOKS = 40
+BOOKS = 36
 
 
 def test_three_closes_of_generated_books(tmp_path: Path) -> None:
@@ -33,4 +33,10 @@ def test_the_books_reach_what_they_are_for() -> None:
     assert pending.count("DEDUCTION") > BOOKS / 4
     items = [item for bill in found.bills for item in bill.items]
     assert sum(item.covered for item in items) > 2 * BOOKS
-    assert {item.line_type for item in items} >= {"usage", "commit_purchase", "applied_commit_or_credit"}
+    assert {item.line_type for item in items} >= {
+        "usage", "subscription", "scheduled", "commit_purchase", "trueup", "discount",
+        "minimum_adjustment", "maximum_adjustment", "applied_commit_or_credit",
+    }  # fmt: skip
+    assert final.count("TRUEUP") > 5
+    assert final.count("ROLLOVER_IN") > 2
+    assert sum("@" in one.segment_id and one.final for one in found.entries if one.entry_type == "DEDUCTION") > 5
