@@ -192,7 +192,7 @@ class Balances:
 
     def roll(self, term: Obj) -> Obj:
         """Sometimes a part of it rolls over."""
-        if chance(self.choices, 60):
+        if chance(self.choices, 75):
             term["rollover_fraction"] = self.choices.pick(["1", "0.5", "0.333333333333"])
         return term
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .book_balances import ARRIVALS, CLOSES, HOUR, Balances, Obj, merged
@@ -14,9 +14,10 @@ from .oracle import bill
 from .strategies import Book, random_book
 
 
-def arranged(book: Book) -> Book:
+def arranged(book: Book, seed: int) -> Book:
     """The book without what holds or skips invoices; every event arrives before the first close after it."""
     catalog = copy.deepcopy(book.catalog)
+    catalog["contracts"] = followed(catalog["contracts"], Seeded(seed))
     for contract in catalog["contracts"]:
         contract.pop("metric_exception_tolerance", None)
         contract.pop("skip_zero_invoices", None)
@@ -25,6 +26,32 @@ def arranged(book: Book) -> Book:
         at = instant(row["timestamp"])
         rows[next(number for number, arrival in enumerate(ARRIVALS) if at <= arrival)].append(row)
     return Book(book.prefix, catalog, rows)
+
+
+def followed(contracts: list[Obj], choices: Seeded) -> list[Obj]:
+    """One contract alone sometimes ends, and another on its terms but for its overrides follows."""
+    old = contracts[0]
+    if len(contracts) > 1 or not chance(choices, 50):
+        return contracts
+    start, end = instant(old["starting_at"]), instant(old.get("ending_before", "2026-03-10"))
+    turn = start + timedelta(hours=24 * choices.integer(1, 60) + choices.pick([0, 0, 7]))
+    if turn >= min(end, CLOSES[-1]):
+        return contracts
+    new = {name: value for name, value in old.items() if name not in ("overrides", "usage_filter")}
+    following = choices.pick([turn, turn, turn + timedelta(days=2)])
+    if following >= end:
+        return contracts
+    new |= {"id": old["id"].replace("contract0", "contract1"), "starting_at": text(following)}
+    return [old | {"ending_before": text(turn)} | clipped(old, turn), new]
+
+
+def clipped(contract: Obj, end: datetime) -> Obj:
+    """Its overrides that begin before an end, no longer than that."""
+    found = [copy.deepcopy(one) for one in contract.get("overrides", []) if instant(one["starting_at"]) < end]
+    for one in found:
+        if "ending_before" in one and instant(one["ending_before"]) > end:
+            del one["ending_before"]
+    return {"overrides": found} if found else {"overrides": []}
 
 
 class Commitments(Balances):
@@ -130,8 +157,8 @@ class Commitments(Balances):
         if len(self.contracts) != 2 or "ending_before" not in self.contracts[0]:
             return
         old, new = self.contracts
-        if instant(new["starting_at"]) >= instant(old["ending_before"]) and chance(self.choices, 70):
-            kind = self.choices.pick(["RENEWAL", "RENEWAL", "SUPERSEDE"])
+        if instant(new["starting_at"]) >= instant(old["ending_before"]) and chance(self.choices, 90):
+            kind = self.choices.pick(["RENEWAL"] * 4 + ["SUPERSEDE"])
             new["transition"] = {"from_contract_id": old["id"], "type": kind}
 
     def catalog(self) -> dict[str, list[Obj]]:
@@ -172,7 +199,7 @@ class Commitments(Balances):
 
 def commitments_book(seed: int) -> Book | None:
     """The book of a seed, or None where its usage holds an invoice."""
-    base = arranged(random_book(seed, f"c{seed}"))
+    base = arranged(random_book(seed, f"c{seed}"), seed)
     if bill(*merged([base]), CLOSES[-1]).held or not base.catalog["products"]:
         return None
     return Book(base.prefix, Commitments(Seeded(seed), base).catalog(), base.batches)
