@@ -6,6 +6,7 @@ Every request of the Azure LLM inference trace 2023 (28,185 requests of 2023-11-
 event with its own timestamp and token counts. Who sent it, to which model and from which region is not in the trace:
 that is spread over the customers below by a hash of the transaction id, so the same files come out on every machine.
 The other days of November replay the trace, one request in forty, and say so (`replay: true`, ids `replay-...`).
+Customers with an agreement of their own get a replay of their own, on four days a month from November to January.
 
 Files are a function of the trace alone: no clock, no random numbers. The text inside is reproduced byte for byte; the
 bytes around it (gzip, zstd, Parquet) may differ with the version of the compressor.
@@ -23,6 +24,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,13 @@ TRACE_START = datetime(2023, 11, 16, 18, 15, tzinfo=UTC)
 TRACE_DAY = 16
 REPLAY_ONE_IN = 40
 REPLAY_STRETCH = 24  # the hour of the trace becomes a day
+AGREEMENT_MONTHS = (
+    datetime(2023, 11, 1, tzinfo=UTC),
+    datetime(2023, 12, 1, tzinfo=UTC),
+    datetime(2024, 1, 1, tzinfo=UTC),
+)
+AGREEMENT_DAYS = (5, 12, 19, 26)
+AGREEMENT_ONE_IN = 64
 LATE_CUSTOMER, LATE_FROM, LATE_UNTIL = "lantern", "2023-11-16T18:40", "2023-11-16T18:50"
 
 
@@ -99,15 +109,30 @@ PROFILES = (
     Profile(("osprey",), code=9, chat=3, regions=("eu",)),
 )
 
+AGREEMENTS = (
+    # Commits, credits, seats, a reseller and its children: they share a replay of their own, three months long.
+    Profile(("aurora",), code=6, chat=6),
+    Profile(("basalt",), code=6, chat=2, regions=("eu",)),
+    Profile(("clover",), chat=8, users=20, large=50),
+    Profile(("delphi",), chat=5, regions=("us", "eu"), users=12, large=50),
+    Profile(("evergreen",), chat=1),
+    Profile(("fern",), code=4, chat=3, regions=("eu",), large=60),
+    Profile(("gorse",), chat=5, large=40),
+    Profile(("indigo",), code=2, chat=5, large=40),
+)
+
 
 def draw(key: str, outcomes: int) -> int:
     """A number in 0..outcomes-1, the same for the same key on every machine."""
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big") % outcomes
 
 
-def senders(trace: str) -> tuple[Profile, ...]:
-    """Every profile, repeated by its weight in that trace."""
-    return tuple(p for p in PROFILES for _ in range(p.code if trace == "code" else p.chat))
+def senders(profiles: tuple[Profile, ...]) -> dict[str, tuple[Profile, ...]]:
+    """For each trace every profile, repeated by its weight in that trace."""
+    return {
+        "code": tuple(p for p in profiles for _ in range(p.code)),
+        "conv": tuple(p for p in profiles for _ in range(p.chat)),
+    }
 
 
 def text(at: datetime) -> str:
@@ -123,9 +148,10 @@ def model_of(trace: str, profile: Profile, key: str) -> str:
     return "chat-large" if percent < profile.preview + profile.large else "chat-small"
 
 
-def request(trace: str, transaction_id: str, at: datetime, tokens: tuple[int, int], replay: bool) -> Event:
+def request(
+    trace: str, transaction_id: str, at: datetime, tokens: tuple[int, int], replay: bool, everyone: tuple[Profile, ...]
+) -> Event:
     """The event of one request; all that the trace does not say follows from the transaction id."""
-    everyone = senders_of[trace]
     profile = everyone[draw(transaction_id, len(everyone))]
     ref = profile.refs[draw(f"{transaction_id}/ref", len(profile.refs))]
     properties: dict[str, Any] = {
@@ -144,7 +170,8 @@ def request(trace: str, transaction_id: str, at: datetime, tokens: tuple[int, in
     return event(transaction_id, ref, "completion", text(at), properties)
 
 
-senders_of = {trace: senders(trace) for trace in ("code", "conv")}
+senders_of = senders(PROFILES)
+agreed_senders_of = senders(AGREEMENTS)
 
 
 def event(transaction_id: str, customer: str, event_type: str, timestamp: str, properties: dict[str, Any]) -> Event:
@@ -160,6 +187,7 @@ def event(transaction_id: str, customer: str, event_type: str, timestamp: str, p
 # --- the trace, and its replays -------------------------------------------------------------------------------------
 
 
+@cache
 def trace_rows(trace: str) -> list[tuple[datetime, tuple[int, int]]]:
     """(timestamp, (context tokens, generated tokens)) of each request.
 
@@ -178,28 +206,48 @@ def trace_rows(trace: str) -> list[tuple[datetime, tuple[int, int]]]:
 
 def trace_events(trace: str) -> Iterator[Event]:
     for number, (at, tokens) in enumerate(trace_rows(trace), start=1):
-        yield request(trace, f"azure-{trace}-{number:05}", at, tokens, replay=False)
+        yield request(trace, f"azure-{trace}-{number:05}", at, tokens, replay=False, everyone=senders_of[trace])
 
 
-def replayed_events(day: int) -> list[Event]:
-    """One request in forty of both traces, other ones each day, the hour stretched over the whole day."""
-    midnight = datetime(2023, 11, day, tzinfo=UTC)
-    first = 7 * day % REPLAY_ONE_IN  # 7 and 40 have no common divisor: no two days of a month start alike
+def replayed(
+    midnight: datetime, day: str, one_in: int, first: int, everyone_of: dict[str, tuple[Profile, ...]]
+) -> list[Event]:
+    """One request in so many of both traces, from the first on, the hour stretched over the whole day."""
     return sorted(
         (
             request(
                 trace,
-                f"replay-{midnight:%m%d}-{trace}-{number:05}",
+                f"replay-{day}-{trace}-{number:05}",
                 midnight + (at - TRACE_START) * REPLAY_STRETCH,
                 tokens,
                 replay=True,
+                everyone=everyone,
             )
-            for trace in senders_of
+            for trace, everyone in everyone_of.items()
             for number, (at, tokens) in enumerate(trace_rows(trace), start=1)
-            if number % REPLAY_ONE_IN == first
+            if number % one_in == first
         ),
         key=lambda e: (e["timestamp"], e["transaction_id"]),
     )
+
+
+def replayed_events(day: int) -> list[Event]:
+    """One request in forty, other ones each day: 7 and 40 have no common divisor, so no two days start alike."""
+    midnight = datetime(2023, 11, day, tzinfo=UTC)
+    return replayed(midnight, f"{midnight:%m%d}", REPLAY_ONE_IN, 7 * day % REPLAY_ONE_IN, senders_of)
+
+
+def agreed_events(month: datetime) -> list[Event]:
+    """What the customers with agreements did in a month: replays on four days of it, one request in 64, and jobs."""
+    days = [month.replace(day=day) for day in AGREEMENT_DAYS]
+    replays = [
+        replayed(
+            day, f"{day:%Y-%m-%d}", AGREEMENT_ONE_IN, (day.day + 3 * day.month) % AGREEMENT_ONE_IN, agreed_senders_of
+        )
+        for day in days
+    ]
+    jobs = [e for e in agreed_jobs() if e["timestamp"].startswith(f"{month:%Y-%m}")]
+    return sorted([*chain(*replays), *jobs], key=lambda e: (e["timestamp"], e["transaction_id"]))
 
 
 def is_late(e: Event) -> bool:
@@ -228,6 +276,39 @@ def fine_tuning_jobs() -> list[Event]:
         ("ft-1003", "marlin", "2023-11-14T09:30:00Z", "a100", "31.75"),
         ("ft-1003-correction", "marlin", "2023-11-21T16:05:00Z", "a100", "-25.4"),
         ("ft-1004", "marlin", "2023-11-23T05:00:00.000001Z", "a100", "7.33"),
+    ]
+    return [
+        event(job, customer, "fine_tune", at, {"gpu": gpu, "gpu_hours": hours, "region": "us"})
+        for job, customer, at, gpu, hours in jobs
+    ]
+
+
+def agreed_jobs() -> list[Event]:
+    """Fine-tuning of the customers with agreements, most of what draws on their commits; GPU hours as numbers."""
+    jobs = [
+        ("ft-1101", "aurora", "2023-11-05T09:12:00Z", "a100", 96.4),
+        ("ft-1102", "aurora", "2023-11-19T22:40:00Z", "h100", 31.5),
+        ("ft-1103", "aurora", "2023-12-05T14:05:00Z", "a100", 120.2),
+        ("ft-1104", "aurora", "2023-12-19T03:30:00Z", "h100", 22.4),
+        ("ft-1105", "aurora", "2024-01-12T11:00:00Z", "a100", 140.6),
+        ("ft-1201", "basalt", "2023-11-12T18:20:00Z", "a100", 104),
+        ("ft-1202", "basalt", "2023-12-12T06:45:00Z", "a100", 131.5),
+        ("ft-1203", "basalt", "2024-01-05T08:15:00Z", "a100", 62.3),
+        ("ft-1204", "basalt", "2024-01-19T19:50:00Z", "a100", 55),
+        ("ft-1301", "fern", "2023-11-12T07:00:00Z", "h100", 10),
+        ("ft-1302", "fern", "2023-12-12T07:00:00Z", "h100", 12.5),
+        ("ft-1303", "fern", "2024-01-12T07:00:00Z", "h100", 15),
+        ("ft-1401", "gorse", "2023-11-26T16:30:00Z", "a100", 20),
+        ("ft-1402", "gorse", "2023-12-26T16:30:00Z", "a100", 25.5),
+        ("ft-1403", "gorse", "2024-01-26T16:30:00Z", "a100", 30),
+        ("ft-1501", "indigo", "2023-11-19T12:00:00Z", "a100", 12.5),
+        ("ft-1502", "indigo", "2023-12-19T12:00:00Z", "a100", 14),
+        ("ft-1503", "indigo", "2024-01-19T12:00:00Z", "a100", 15.5),
+        ("ft-1601", "jasper", "2023-11-05T10:20:00Z", "a100", 50),
+        ("ft-1602", "jasper", "2023-11-19T15:00:00Z", "a100", 60),
+        ("ft-1603", "jasper", "2023-12-12T10:20:00Z", "a100", 100),
+        ("ft-1604", "jasper", "2023-12-26T15:00:00Z", "a100", 10),
+        ("ft-1605", "jasper", "2024-01-12T10:20:00Z", "a100", 80),
     ]
     return [
         event(job, customer, "fine_tune", at, {"gpu": gpu, "gpu_hours": hours, "region": "us"})
@@ -368,6 +449,8 @@ def files() -> Iterator[tuple[str, bytes]]:
     for day in range(1, 31):
         if day != TRACE_DAY:
             yield f"replay/2023-11-{day:02}.jsonl.gz", gzipped(json_lines(replayed_events(day)))
+    for month in AGREEMENT_MONTHS:
+        yield f"agreements/{month:%Y-%m}.jsonl.gz", gzipped(json_lines(agreed_events(month)))
     yield "capacity-samples.jsonl.zst", zstandard_compressed(json_lines(capacity_samples()))
     yield "fine-tuning.parquet", parquet_table(jobs)
     yield "partner-feed.jsonl", "".join(f"{line}\n" for line in partner_feed()).encode()

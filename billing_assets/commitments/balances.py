@@ -39,9 +39,10 @@ def balances(access: pl.LazyFrame, ledger: pl.LazyFrame, pending: pl.LazyFrame) 
         first=pl.col("effective_at").min(),
     )
     drafts = pending.filter(pl.col("entry_type") == "DEDUCTION").group_by("segment_id")
+    basis = share(pl.col("cost"), pl.col("amount").sum().over("balance_id"))
     terms = access.select(
         "segment_id", access_starting_at="starting_at", access_ending_before="ending_before",
-        cost_basis=pl.when(pl.col("cost") > zero()).then(share(pl.col("cost"), pl.col("amount"))),
+        cost_basis=pl.when(pl.col("cost") > zero()).then(basis),
     )  # fmt: skip
     return (
         summed.join(terms, on="segment_id", how="left")

@@ -6,7 +6,7 @@ import polars as pl
 
 from billing_assets.commitments.access import BALANCE
 from billing_assets.commitments.ledger import Batch, as_entries, entry_id
-from billing_assets.money import zero
+from billing_assets.money import share, zero
 from billing_assets.periods import close_month
 
 ROLLOVER: dict[str, pl.DataType] = {**BALANCE, "from_segment_id": pl.String(), "from_contract_id": pl.String()}
@@ -31,8 +31,11 @@ def rollovers(access: pl.LazyFrame, contracts: pl.LazyFrame) -> pl.LazyFrame:
         pl.col("ending_before").is_null() | (pl.col("ending_before") >= pl.col("old_end"))
     )
     balance_id = pl.concat_str(["segment_id", "new"], separator="@")
+    # What was paid for the segments of a balance together is spread over them.
+    cost = share(pl.col("cost") * pl.col("amount"), pl.col("amount").sum().over("balance_id"))
     return (
         access.drop("pool")
+        .with_columns(cost=cost)
         .filter(pl.col("rollover_fraction") > zero(), pl.col("balance_type") != "POSTPAID")
         .join(renewals, on="contract_id")
         .filter(active)

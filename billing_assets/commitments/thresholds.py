@@ -36,6 +36,8 @@ def purchased_segments(purchases: pl.LazyFrame, thresholds: pl.LazyFrame, contra
             segment_id=pl.concat_str("commit_id", pl.lit("/"), hour.dt.strftime("%Y-%m-%dT%HZ")),
             starting_at=hour,
             ending_before=pl.coalesce("contract_end", hour.dt.offset_by("1y")),
+            # Of a balance of several segments, the cost is that of all of them.
+            cost=(pl.col("amount") * pl.col("fiat_per_unit") * pl.col("payment_fraction")).sum().over("commit_id"),
         )
     )
 

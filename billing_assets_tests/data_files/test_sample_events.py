@@ -105,9 +105,19 @@ def test_replays_are_marked_and_leave_the_day_of_the_trace_alone(events: list[di
             replayed = e["transaction_id"].startswith("replay-")
             assert e["properties"].get("replay", False) is replayed
             assert e["timestamp"].startswith("2023-11-16") is not replayed
-    days = Counter(e["timestamp"][:10] for e in events if e["transaction_id"].startswith("replay-"))
-    assert len(days) == 29
-    assert all(TRACE_REQUESTS // 40 <= count <= TRACE_REQUESTS // 40 + 2 for count in days.values())
+    for prefix, days, one_in in (("replay-11", 29, 40), ("replay-20", 12, 64)):
+        counts = Counter(e["timestamp"][:10] for e in events if e["transaction_id"].startswith(prefix))
+        assert len(counts) == days
+        assert all(abs(count - TRACE_REQUESTS / one_in) < 2 for count in counts.values())
+
+
+def test_customers_with_agreements_have_events_of_their_own_and_nobody_elses_changed(
+    events: list[dict[str, Any]],
+) -> None:
+    agreed = {e["customer_id"] for e in events if e["transaction_id"].startswith("replay-20")}
+    others = {e["customer_id"] for e in events if e["transaction_id"].startswith(("azure-", "replay-11"))}
+    assert len(agreed) == 8
+    assert agreed.isdisjoint(others)
 
 
 def test_every_request_says_what_the_catalog_asks(events: list[dict[str, Any]]) -> None:
