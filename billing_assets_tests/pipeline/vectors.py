@@ -26,6 +26,15 @@ SKIPPED = {
     "charge_minimum-02": "its source has one minimum over all groups; here a minimum is of a pricing group",
     **dict.fromkeys(("sum-02", "unique-01", "unique-02"), STATE),
 }
+ELSEWHERE = {
+    "commitment": "scenarios/minimum_spend/beside_a_fee_by_weeks.yaml",  # by months and quarters too; years are alike
+    "coupon": "scenarios/discounts/coupons.yaml",
+    "proration": "charges/test_subscriptions.py",
+    "weighted_sum": "metering/test_vectors.py",
+}
+"""Kinds of vectors and where they are shown, under billing_assets_tests."""
+NOT_OURS = {"prorated_in_advance"}
+"""Nothing here bills usage event by event, in advance."""
 
 
 def of_kind(*kinds: str) -> list[dict[str, Any]]:
@@ -46,6 +55,10 @@ def cases() -> Iterator[Case]:
         )
     for vector in of_kind("percentage"):
         yield Case(vector["id"], [percentage(vector["params"])], list(payments(vector["input"])))
+    for vector in of_kind("graduated_percentage"):
+        happening = vector["input"]
+        amount = [Used(january(3), "SUM", {"v": happening["units"]})] if happening["events_count"] else []
+        yield Case(vector["id"], [Sold("SUM", [graduated(vector["params"])])], amount)
     yield minimum(next(vector for vector in VECTORS if vector["id"] == "charge_minimum-01"))
 
 
@@ -66,6 +79,18 @@ def percentage(params: dict[str, Any]) -> Sold:
     }
     rate = {name: value for name, value in given.items() if value is not None}
     return Sold("SUM", [{"rate_type": "PERCENTAGE"} | rate])
+
+
+def graduated(params: dict[str, Any]) -> dict[str, Any]:
+    """The source's rates are in percent, its ranges stated by their upper ends."""
+    tiers, lower = [], Decimal(0)
+    for one in params["graduated_percentage_ranges"]:
+        tier = {"price": str(Decimal(one["rate"]) / 100), "flat_fee": one["flat_amount"]}
+        if one["to_value"] is not None:
+            upper = Decimal(str(one["to_value"]))
+            tier["size"], lower = str(upper - lower), upper
+        tiers.append(tier)
+    return {"rate_type": "TIERED_PERCENTAGE", "tiers": tiers}
 
 
 def payments(given: dict[str, Any]) -> Iterator[Used]:
