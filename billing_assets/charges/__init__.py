@@ -4,9 +4,15 @@ from billing_assets.charges.purchases import purchase_lines
 from billing_assets.charges.recurrences import recurrences, recurring_access
 from billing_assets.charges.schedules import scheduled_lines
 from billing_assets.charges.seats import seat_access
-from billing_assets.charges.subscriptions import subscription_lines, subscription_periods, unrated_subscriptions
+from billing_assets.charges.subscriptions import (
+    charged_later,
+    subscription_lines,
+    subscription_periods,
+    unrated_subscriptions,
+)
 
 __all__ = [
+    "charged_later",
     "purchase_lines",
     "recurrences",
     "recurring_access",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import polars as pl
 
 from billing_assets.charges.lines import AT, OF_CONTRACT, WITHIN, as_charges
 from billing_assets.charges.proration import prorated
 from billing_assets.charges.quantities import SPAN, quantity_steps
 from billing_assets.charges.terms import SubscriptionTerms
+from billing_assets.columns import TIMESTAMP
 from billing_assets.periods import anchored, hours_between
 
 _PRICE_KEY = ("contract_id", "rate_card_id", "product_id", "frequency_months", "frequency_weeks", "priced_at")
@@ -84,11 +87,26 @@ def unrated_subscriptions(periods: pl.LazyFrame, prices: pl.LazyFrame, frames: S
     )
 
 
+def charged_later(periods: pl.LazyFrame, frames: SubscriptionTerms, now: datetime) -> pl.LazyFrame:
+    """Grain (subscription, period, step) that has begun and is charged after the horizon: contract_id, starting_at."""
+    has_begun = pl.col("step_at") <= pl.lit(now, dtype=TIMESTAMP)
+    return (
+        _steps(periods, frames)
+        .filter(has_begun, pl.col("placed_at") > pl.col("horizon"))
+        .select("contract_id", starting_at="step_at")
+    )
+
+
+def _steps(periods: pl.LazyFrame, frames: SubscriptionTerms) -> pl.LazyFrame:
+    """Steps of the quantity in each period, and where they are charged."""
+    stepped = periods.join(quantity_steps(periods, frames.subscription_quantities), on=SPAN)
+    return stepped.with_columns(placed_at=placed_at(), placement=placement())
+
+
 def _with_steps(periods: pl.LazyFrame, frames: SubscriptionTerms) -> pl.LazyFrame:
     """Steps of the quantity in each period, placed in since..horizon."""
     return (
-        periods.join(quantity_steps(periods, frames.subscription_quantities), on=SPAN)
-        .with_columns(placed_at=placed_at(), placement=placement())
+        _steps(periods, frames)
         .filter(pl.col("placed_at").is_between("since", "horizon"))
         .with_columns(
             line_type=pl.lit("subscription"),

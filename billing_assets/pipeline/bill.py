@@ -105,6 +105,10 @@ def settle(given: Inputs, balances: Balances, found: Charged, hold: Hold, count:
     open_invoices = [usage]
     if found.scheduled is not None:
         open_invoices.append(found.scheduled.with_columns(dated_at="charged_at"))
+    if found.subscribed is not None:
+        # A subscription draws at its start, however late it is charged (case 11): what it may draw on stays open.
+        begins = {"period_start": "starting_at", "dated_at": "starting_at"}
+        open_invoices.append(found.subscribed.with_columns(**begins, invoice_type=pl.lit("USAGE")))
     drawn = drawing.draw(found.lines, found.headers, usage, found.lanes)
     return Settled(drawing, drawn, hold(pl.concat([frame.select(columns) for frame in open_invoices])))
 

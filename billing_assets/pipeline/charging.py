@@ -16,7 +16,7 @@ from billing_assets.columns import DECIMAL, TIMESTAMP
 from billing_assets.commitments import Lanes
 from billing_assets.invoicing.headers import invoices_of_periods, usage_invoices
 from billing_assets.invoicing.lines import of_periods
-from billing_assets.invoicing.placement import Placed, place
+from billing_assets.invoicing.placement import place
 from billing_assets.periods import close_month
 from billing_assets.pipeline.drawing import Hold, has_balances, has_prices_of_commits, has_thresholds
 from billing_assets.rating.lines import as_rated_lines
@@ -86,6 +86,7 @@ class Charged:
 
     unpriced: invoices with a charge that has no price, which holds them; grain invoice_id. unrated: composites of which
     a part has no price, as `rating.unrated` has them. scheduled: headers of the open SCHEDULED invoices of all months.
+    subscribed: as of `OpenCharges`.
     """
 
     rated_lines: pl.LazyFrame
@@ -96,6 +97,7 @@ class Charged:
     unrated: pl.LazyFrame | None
     lanes: Lanes | None
     scheduled: pl.LazyFrame | None
+    subscribed: pl.LazyFrame | None
 
 
 def charged(
@@ -113,10 +115,10 @@ def charged(
     of_usage = rated_usage(billed, usage, frames, has, hold)
     rated, lanes, used = of_usage.lines, of_usage.lanes, of_usage.used
     parts, unpriced, unrated = [of_periods(rated, invoices)], _NO_INVOICES, None
-    scheduled = None
+    scheduled = subscribed = None
     if has.charges:
         placed = placed_charges(given, found, hold)
-        scheduled = placed.scheduled
+        scheduled, subscribed = placed.scheduled, placed.subscribed
         until = scheduled if given.month is None else scheduled.filter(drawn_with_month(given.month))
         headers = hold(pl.concat([headers, until], how="diagonal_relaxed"))
         mine = placed.charges.join(headers.select("invoice_id"), on="invoice_id", how="semi")
@@ -134,7 +136,7 @@ def charged(
     if has.minimum_spend:
         shortfalls = of_periods(rating.minimum_spend(lines, billed, frames), invoices)
         lines = pl.concat([lines, shortfalls], how="diagonal_relaxed")
-    return Charged(rated, hold(keyed(lines)), headers, invoices, unpriced, unrated, lanes, scheduled)
+    return Charged(rated, hold(keyed(lines)), headers, invoices, unpriced, unrated, lanes, scheduled, subscribed)
 
 
 class Usage(Protocol):
@@ -241,7 +243,17 @@ def composite_lines(
     return hold(rating.adjust(hold(_together(found)), rating.composite_limits(quantified, frames), frames))
 
 
-def placed_charges(given: Terms, recurring: pl.LazyFrame | None, hold: Hold) -> Placed:
+@dataclass(frozen=True, slots=True)
+class OpenCharges:
+    """charges, scheduled: as of `Placed`. subscribed: what of subscriptions has begun and is on no final invoice, by
+    contract_id and starting_at, with the invoice_id of the open one that charges it, null for one of later."""
+
+    charges: pl.LazyFrame
+    scheduled: pl.LazyFrame
+    subscribed: pl.LazyFrame
+
+
+def placed_charges(given: Terms, recurring: pl.LazyFrame | None, hold: Hold) -> OpenCharges:
     """Every charge that no final invoice has, on its invoice: of subscriptions, schedules and purchases of commits, up
     to the horizon. `recurring`: the recurrences of recurring commits."""
     frames = given.frames
@@ -260,16 +272,22 @@ def placed_charges(given: Terms, recurring: pl.LazyFrame | None, hold: Hold) -> 
     headers = usage_invoices(still_open, frames.customers, given.catalog.settings.grace_period)
     usage = hold(invoices_of_periods(still_open, hold(headers)))
     placed = place(hold(not_billed(found, given.billed)), usage, given.taken, frames.contracts, frames.customers)
-    return Placed(hold(placed.charges), hold(placed.scheduled))
+    mine, later = hold(placed.charges), charges.charged_later(periods, frames, given.now)
+    now_charged = mine.filter(pl.col("line_type") == "subscription").select("contract_id", "starting_at", "invoice_id")
+    subscribed = pl.concat([now_charged, later.with_columns(invoice_id=pl.lit(None, dtype=pl.String))])
+    return OpenCharges(mine, hold(placed.scheduled), hold(subscribed))
 
 
 def charge_spans(given: Terms) -> pl.LazyFrame:
-    """Grain contract: `since` the book's start, and `horizon`: now, or the end of its last period that has begun."""
+    """Grain contract: `since` the book's start, and `horizon`: now, or the end of its last period that has begun, with
+    the rest of that day where a charge of the same day is on the usage invoice."""
     now = pl.lit(given.now, dtype=TIMESTAMP)
     ends = given.periods.filter("is_open").group_by("contract_id").agg(last=pl.col("period_end").max())
+    day_end = pl.col("last").dt.truncate("1d") + pl.duration(days=1) - pl.duration(microseconds=1)
     return (
-        given.frames.contracts.select("contract_id")
+        given.frames.contracts.select("contract_id", "bills_charges_on_usage_invoices")
         .join(ends, on="contract_id", how="left")
+        .with_columns(last=pl.when("bills_charges_on_usage_invoices").then(day_end).otherwise("last"))
         .select(
             "contract_id",
             since=pl.lit(given.catalog.settings.starting_at, dtype=TIMESTAMP),
