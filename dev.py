@@ -54,7 +54,7 @@ def test(*arguments: str) -> None:
     run("-m", "ruff", "check", ".")
     run("-m", "ruff", "format", "--check", ".")
     run("-m", "mypy")
-    run("-m", "pytest", "-n", str(min(os.cpu_count() or 1, 4)), *arguments)
+    run("-m", "pytest", "-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadgroup", *arguments)
 
 
 def main() -> None:

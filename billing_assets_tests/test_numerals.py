@@ -56,7 +56,7 @@ def test_null_is_no_number() -> None:
 NUMERIC = st.from_regex(r"[+-]?([0-9]{1,30}(\.[0-9]{1,16})?|\.[0-9]{1,16})([eE][+-]?[0-9]{1,2})?", fullmatch=True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(NUMERIC, min_size=1, max_size=30))
 def test_both_readers_agree_with_decimal(texts: list[str]) -> None:
     frame = pl.DataFrame({"text": texts}).select(plain=shortest_plain(pl.col("text")), value=number(pl.col("text")))

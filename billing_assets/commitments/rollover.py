@@ -6,7 +6,7 @@ import polars as pl
 
 from billing_assets.commitments.access import BALANCE
 from billing_assets.commitments.ledger import Batch, as_entries, entry_id
-from billing_assets.money import share, zero
+from billing_assets.money import proportion, zero
 from billing_assets.periods import close_month
 
 ROLLOVER: dict[str, pl.DataType] = {**BALANCE, "from_segment_id": pl.String(), "from_contract_id": pl.String()}
@@ -32,7 +32,7 @@ def rollovers(access: pl.LazyFrame, contracts: pl.LazyFrame) -> pl.LazyFrame:
     )
     balance_id = pl.concat_str(["segment_id", "new"], separator="@")
     # What was paid for the segments of a balance together is spread over them.
-    cost = share(pl.col("cost") * pl.col("amount"), pl.col("amount").sum().over("balance_id"))
+    cost = proportion(pl.col("amount"), pl.col("amount").sum().over("balance_id"), pl.col("cost"))
     return (
         access.drop("pool")
         .with_columns(cost=cost)

@@ -98,7 +98,7 @@ def conserved(books: Books) -> None:
     assert rolled["amount"].sum() == 0
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(worlds(), st.sets(st.sampled_from(("c0", "c1", "e0", "e1"))))
 def test_nothing_is_lost_whatever_is_held_for_a_month(world: dict[str, Any], held: set[str]) -> None:
     """What is held is taken up by the next close, with all that waits behind it."""
@@ -110,7 +110,7 @@ def test_nothing_is_lost_whatever_is_held_for_a_month(world: dict[str, Any], hel
     assert books.final == {row["invoice_id"] for row in world["invoices"]}
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(worlds())
 def test_how_often_it_is_closed_changes_nothing(world: dict[str, Any]) -> None:
     columns = ["balance_id", "segment_id", "entry_type", "unit", "effective_at", "invoice_id"]

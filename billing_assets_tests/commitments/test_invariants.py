@@ -103,7 +103,7 @@ def test_a_line_is_multiplied_exactly_where_nothing_is_drawn() -> None:
     assert found(line_arithmetic(items({**off, "line_type": "scheduled"}, drawn))) == 1
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12)
 @given(books())
 def test_covered_lines_multiply(book: Book) -> None:
     """Of any lines and balances: what drawdown makes of them passes what is checked before a batch is written."""

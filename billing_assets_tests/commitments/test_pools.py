@@ -98,7 +98,7 @@ def test_only_pools_with_somebody_behind_somebody_stuck_are_looked_at() -> None:
     assert crowded(placed(*rows)).collect()["pool"].to_list() == ["d"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.booleans(), st.booleans(), st.sets(st.integers(0, 3), min_size=1)), min_size=1, max_size=7)
 )

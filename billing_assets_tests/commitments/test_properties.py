@@ -17,7 +17,7 @@ TOLD = (
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25)
 @given(books())
 def test_a_loop_over_ranks_gives_what_a_walk_over_lines_gives(book: Book) -> None:
     draws = book.draws()
@@ -47,7 +47,7 @@ def no_unit_is_covered_twice(book: Book, draws: pl.DataFrame) -> None:
         assert book.prices or paid <= lines[key]["net"]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6)
 @given(books())
 def test_the_order_of_rows_changes_nothing(book: Book) -> None:
     turned = Book(book.lines[::-1], book.balances[::-1], book.selectors[::-1], book.shares[::-1], book.prices[::-1],

@@ -129,7 +129,7 @@ EVENTS = st.builds(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(EVENTS, min_size=1, max_size=12), st.randoms(use_true_random=False))
 def test_the_order_of_files_and_lines_is_irrelevant(sent: list[bytes], chance: random.Random) -> None:
     shuffled = sent[:]
@@ -155,7 +155,7 @@ NAMES = ["a.jsonl", "b.ndjson", "c.csv"]
 HEADER = b"transaction_id,customer_id,event_type,timestamp,properties\n"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.dictionaries(st.sampled_from(NAMES), st.lists(GARBAGE, max_size=8).map(lambda parts: lines(*parts)), min_size=1)
 )

@@ -254,7 +254,7 @@ def json_lines(draw: st.DrawFn) -> str:
             return text
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(json_lines(), min_size=1, max_size=12))
 @example(['{"a":"b".5}', '{"a":1"b":2}', '{"a":1,}', '{"a":[1]}', '{"a:1":2}'])
 def test_reading_by_shape_is_reading_exactly(texts: list[str]) -> None:
@@ -266,7 +266,7 @@ def test_reading_by_shape_is_reading_exactly(texts: list[str]) -> None:
     assert fast.select(FIELDS).rows() == [tuple(read_line(text)) for text in texts]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(MEMBERS.map(written) | json_lines(), min_size=1, max_size=12))
 @example(['{"a":\n1,\n"b":\r2}', "", "null", "[]", '"x"', "{", '{"a":{"b":1}}'])
 def test_properties_by_shape_are_properties_read_exactly(texts: list[str]) -> None:
@@ -275,7 +275,7 @@ def test_properties_by_shape_are_properties_read_exactly(texts: list[str]) -> No
     assert read_property_texts(pl.Series(texts, dtype=pl.String)).rows() == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**40), max_value=10**40))
 def test_a_number_keeps_its_value(value: Decimal) -> None:
     (text,) = ingest({"e.jsonl": with_properties(f'{{"v": {value:E}}}')}).properties or [None]

@@ -243,7 +243,7 @@ CELLS = st.sampled_from(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(PIECES, max_size=30).map("".join), st.lists(st.lists(CELLS, max_size=7).map(",".join), max_size=5))
 @example("a,,b\n", ["1,2,3"])
 @example("a\n", ["", "1", ""])
@@ -256,7 +256,7 @@ def test_whatever_the_csv_file_it_has_an_outcome(header: str, rows: list[str]) -
         assert got.events.equals(ingest({"e.csv": content.encode() + b"\n\n", "good.jsonl": line("good")}).events)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_whatever_the_parquet_file_it_has_an_outcome(data: st.DataObject) -> None:
     content = bytearray(PARQUET)

@@ -124,7 +124,7 @@ def test_the_limit_is_inside() -> None:
     assert ingest({"e.jsonl": exact + b" "}).reasons == ["line_too_long"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.sampled_from([b"a", b"\n", b"\r\n", b" ", b"\xff", b"\xc3\xa9", b"\xef\xbb\xbf", b"bcd"])),
     st.integers(1, 5),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from billing_assets import metering
 from billing_assets_tests.metering.world import Sent, World, day, exact, hour, metric, metrics, sent
 
-FEW = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=20, suppress_health_check=list(HealthCheck))
 V = "CAST(properties.v AS DECIMAL(30, 12))"
 QUERIES = [
     f"SELECT MAX({V}) AS value, properties.m FROM events GROUP BY properties.m",

@@ -202,7 +202,7 @@ def test_equations(result: Result) -> None:
         assert rows == ingested.accepted[batch] + lost
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(strategies.many_books(1, 3))
 def test_hypothesis_books(found: list[strategies.Book]) -> None:
     """The same generator under Hypothesis."""

@@ -19,14 +19,13 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from billing_assets_tests.oracle import strategies
 from billing_assets_tests.oracle.strategies import HOLDING, NOW, Book, merge, random_book
 from billing_assets_tests.properties.agreement import Comparison, compare
 
-BOOKS_A_CLOSE = 260
+BOOKS_A_CLOSE = 320
 SHOWN = 40
 
 
@@ -38,17 +37,13 @@ def agree(root: Path, books: list[Book]) -> Comparison:
     return found
 
 
-@pytest.mark.parametrize("first", [0, 10_000])
-def test_many_generated_books_in_one_close(first: int, tmp_path: Path) -> None:
-    found = agree(tmp_path, [random_book(first + number) for number in range(BOOKS_A_CLOSE)])
+def test_many_generated_books_in_one_close(tmp_path: Path) -> None:
+    found = agree(tmp_path, [random_book(number) for number in range(BOOKS_A_CLOSE)])
     assert len(found.engine.invoices) > 2 * BOOKS_A_CLOSE
     assert sum(map(len, found.engine.lines.values())) > 8 * BOOKS_A_CLOSE
 
 
-@settings(
-    max_examples=2, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck),
-    phases=[Phase.generate],
-)  # fmt: skip
+@settings(max_examples=2, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(strategies.many_books(6, 14))
 def test_books_of_hypothesis(books: list[Book]) -> None:
     """The same generator; add Phase.shrink to make a failure small, which takes minutes."""

@@ -64,7 +64,7 @@ def reckoned(formula: Formula, quantity: Decimal) -> Decimal:
             return values[0].quantize(Decimal(1).scaleb(-places), "ROUND_HALF_UP", WIDE)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(texts(), st.lists(amounts, min_size=1, max_size=5))
 def test_a_tree_gives_what_decimals_give(text: str, quantities: list[Decimal]) -> None:
     formula = parse_expression(text)

@@ -17,7 +17,7 @@ from billing_assets.rating.lines import RATED_LINE, as_rated_lines
 from billing_assets_tests.rating.book import Bill, Book, bill, day, january, plain, used
 from billing_assets_tests.rating.reference import round12, times
 
-RELAXED = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+RELAXED = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 SHOWN = ("line_type", "amount", "net")
 
 

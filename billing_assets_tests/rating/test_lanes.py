@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from billing_assets_tests.rating.book import Bill, Book, Usage, bill, day, january, plain, used
 from billing_assets_tests.rating.reference import times
 
-RELAXED = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+RELAXED = settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 HALF = {"rate_type": "FLAT", "price": "0.5"}
 
 

@@ -14,7 +14,7 @@ from billing_assets_tests.rating.book import Bill, Book, Usage, bill, day, used
 from billing_assets_tests.rating.reference import reference_holds, reference_lines, round12
 
 HOURS = 30
-RELAXED = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+RELAXED = settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 
 amounts = st.decimals(0, 20, places=2) | st.sampled_from([Decimal("0.000000000007"), Decimal("0.333333333333")])
 sizes = st.integers(1, 15).map(Decimal) | st.sampled_from([Decimal("0.5"), Decimal("2.25")])

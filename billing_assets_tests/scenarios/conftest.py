@@ -10,7 +10,7 @@ from billing_assets_tests.scenarios.running import SCENARIOS, Close, Ran, close_
 
 
 @pytest.fixture(scope="session")
-def closed(tmp_path_factory: pytest.TempPathFactory) -> Close:
+def books_of(tmp_path_factory: pytest.TempPathFactory) -> Close:
     """The books of a timeline, closed when the first test asks."""
 
     @cache

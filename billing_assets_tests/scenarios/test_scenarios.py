@@ -11,10 +11,9 @@ import pytest
 from billing_assets_tests.scenarios.running import HERE, SCENARIOS, Close, Scenario
 
 
-@pytest.mark.xdist_group("scenarios")
 @pytest.mark.parametrize("one", SCENARIOS, ids=lambda one: one.name)
-def test_scenario(one: Scenario, closed: Close) -> None:
-    found = closed(one.closes).outcome(one)
+def test_scenario(one: Scenario, books_of: Close) -> None:
+    found = books_of(one.closes).outcome(one)
     for name, expected in one.content["expected"].items():
         assert as_text(shown(name, found, expected)) == as_text(expected), name
 

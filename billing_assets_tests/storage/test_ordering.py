@@ -29,7 +29,7 @@ def _of_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ordering, "FEW", 0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(row, max_size=12))
 def test_same_order_as_by_the_keys(drawn: list[tuple[object, ...]]) -> None:
     # Four of each, since keys that hardly repeat are not numbered; equal rows stay in their order.
