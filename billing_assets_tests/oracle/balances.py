@@ -34,6 +34,11 @@ class Balance:
     order: tuple[Any, ...]
     after: datetime | None = None  # of what rolled over: the old contract's end
 
+    @property
+    def shared(self) -> bool:
+        """Whether it is the customer's, and not a contract's."""
+        return bool(self.order[8])
+
     def applies(self, product: Obj, pricing: Values, presentation: Values) -> bool:
         """Whether it may pay for a product and its group values; semantics.md section 5, case 59."""
         if self.terms.get("applicable_product_ids"):

@@ -12,6 +12,7 @@ from .choices import Seeded, chance, several, subset
 from .ingest import instant
 from .oracle import bill
 from .strategies import Book, random_book
+from .terms import anchor_of
 
 
 def arranged(book: Book, seed: int) -> Book:
@@ -63,10 +64,12 @@ class Commitments(Balances):
         start, end = self.span(contract)
         found: Obj = {"id": self.name("sub"), "product_id": product, "initial_quantity": choices.integer(0, 12)}
         found["billing_frequency"] = choices.pick(["MONTHLY", "MONTHLY", "QUARTERLY", "WEEKLY"])
-        if chance(choices, 70):
+        # What is charged in a later usage period than it starts in depends on when closes expire its balances.
+        alike = anchor_of(contract)[0] == found["billing_frequency"]
+        if alike and chance(choices, 70):
             found["collection_schedule"] = choices.pick(["ADVANCE", "ARREARS"])
         if chance(choices, 70):
-            behavior = choices.pick(["BILL_IMMEDIATELY", "BILL_ON_NEXT_COLLECTION_DATE"])
+            behavior = choices.pick(["BILL_IMMEDIATELY"] + ["BILL_ON_NEXT_COLLECTION_DATE"] * alike)
             found["proration"] = {"is_prorated": choices.pick([True, False]), "invoice_behavior": behavior}
         if chance(choices, 25):
             start = self.moment(start, end - HOUR)

@@ -124,9 +124,9 @@ class Customer:
         for one in due:
             if one.unit_price == 0 and one.line_type != "subscription":
                 continue
-            hits = [bill for bill in usage if self.fits(contract, one, bill)]
-            if not hits and one.at > until:
+            if one.at > until:  # on the last day of a running period, after its end: not in its draft yet
                 continue
+            hits = [bill for bill in usage if self.fits(contract, one, bill)]
             bill = hits[0] if hits else alone.get(one.at)
             if bill is None:
                 bill = alone[one.at] = Bill(contract, "SCHEDULED", one.at, None, card["currency"], [])
@@ -239,7 +239,7 @@ class Customer:
             transition = new.get("transition") or {}
             if transition.get("type") != "RENEWAL" or transition.get("from_contract_id") != old["id"]:
                 continue
-            for balance in [one for one in self.balances if one.contracts == (old["id"],) and one.after is None]:
+            for balance in self.owned(old):
                 fraction = balance.terms.get("rollover_fraction")
                 active = balance.start <= bill.at and (balance.end is None or bill.at <= balance.end)
                 if fraction is None or balance.kind == "POSTPAID" or not active:
@@ -253,6 +253,11 @@ class Customer:
                     out, into = close_month(bill.at), bill.at.strftime("%Y-%m")
                     self.entries.append(Entry(balance.segment_id, "ROLLOVER_OUT", -amount, bill.at, out, bill.final))
                     self.entries.append(Entry(rolled.segment_id, "ROLLOVER_IN", amount, bill.at, into, bill.final))
+
+    def owned(self, contract: Obj) -> list[Balance]:
+        """A contract's own balances that did not roll over into it."""
+        mine = [one for one in self.balances if one.contracts == (contract["id"],)]
+        return [one for one in mine if one.after is None and not one.shared]
 
     def trueups(self, bills: Sequence[Bill]) -> list[Bill]:
         """What is missing of postpaid commits that have ended; cases 0.3 and 13."""
