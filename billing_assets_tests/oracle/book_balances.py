@@ -46,7 +46,7 @@ class Balances:
         """A typical invoice, so that balances run out inside it often enough."""
         found = bill(*merged([self.book]), CLOSES[-1]).invoices.values()
         totals = sorted(abs(Fraction(one.total)) for one in found if one.total)
-        return totals[len(totals) // 2] if totals else Fraction(20)
+        return min(totals[len(totals) // 2], Fraction(10**9)) if totals else Fraction(20)
 
     def moments(self) -> list[datetime]:
         """Where something else changes: rates, overrides, periods, events."""
@@ -152,6 +152,8 @@ class Balances:
         found: Obj = {"id": self.name(kind), "product_id": self.fee, **self.applicability(contracts)}
         if chance(self.choices, 50):
             found["priority"] = self.choices.pick([1, 2, 50, 100])
+        if chance(self.choices, 40):
+            found["rate_type"] = "COMMIT_RATE"
         return found
 
     def prepaid(self, contract: Obj) -> Obj:

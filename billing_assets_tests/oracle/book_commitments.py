@@ -8,11 +8,15 @@ from typing import Any
 
 from .book_balances import ARRIVALS, CLOSES, HOUR, Balances, Obj, merged
 from .book_terms import text
-from .choices import Seeded, chance, several, subset
+from .choices import Seeded, chance, number, several, subset
 from .ingest import instant
 from .oracle import bill
 from .strategies import Book, random_book
-from .terms import anchor_of
+from .terms import anchor_of, card_of
+
+LANED = 0
+"""Percent of books with commit-side prices: none, since some of them make the engine stop (lines_numbered)."""
+RECURRING = ("recurring_commits", "recurring_credits")
 
 
 def arranged(book: Book, seed: int) -> Book:
@@ -166,8 +170,14 @@ class Commitments(Balances):
 
     def catalog(self) -> dict[str, list[Obj]]:
         """The book's catalog with everything that was promised."""
+        laned = self.laned() if chance(self.choices, LANED) else []
+        for product in laned:
+            self.commit_rates(product)
         for contract in self.contracts:
-            self.promise(contract)
+            self.promise(contract, not laned)
+            sold = {rate["product_id"] for rate in card_of(self.book.catalog, contract)["rates"]}
+            for product in (one for one in laned if one["id"] in sold):
+                self.specific(contract, product)
         self.shared()
         self.follow()
         if chance(self.choices, 50):
@@ -180,7 +190,50 @@ class Commitments(Balances):
         self.products.append({"id": self.fee, "name": f"{self.prefix} fee", "type": "FIXED"})
         return self.book.catalog
 
-    def promise(self, contract: Obj) -> None:
+    def prices(self, product: Obj) -> list[Obj]:
+        """Every price of a product: its rates, and what may overwrite them."""
+        rates = [one for card in self.book.catalog["rate_cards"] for one in card["rates"]]
+        overrides = [one for contract in self.contracts for one in contract.get("overrides", [])]
+        named = [one["overwrite_rate"] for one in overrides if one.get("type") == "OVERWRITE"]
+        return [one for one in rates if one["product_id"] == product["id"]] + named
+
+    def laned(self) -> list[Obj]:
+        """Products of FLAT and TIERED prices without a maximum, which balances may pay at prices of their own."""
+        return [
+            product
+            for product in self.products
+            if all(one["rate_type"] in ("FLAT", "TIERED") and "maximum" not in one for one in self.prices(product))
+        ]
+
+    def commit_rates(self, product: Obj) -> None:
+        """Some of its rates have another price for commits."""
+        for card in self.book.catalog["rate_cards"]:
+            for rate in card["rates"]:
+                if rate["product_id"] == product["id"] and chance(self.choices, 60):
+                    rate["commit_rate"] = {"rate_type": "FLAT", "price": number(self.choices, 100)}
+
+    def specific(self, contract: Obj, product: Obj) -> None:
+        """Prices of one product for some of the contract's commits and credits, or for all of them."""
+        choices = self.choices
+        kinds = ["OVERWRITE"] + ["MULTIPLIER"] * all(one["rate_type"] == "FLAT" for one in self.prices(product))
+        for _ in range(choices.pick([0, 1, 1, 2])):
+            selector: Obj = {"product_id": product["id"]}
+            for field, names in (("commit_ids", ("commits", "credits")), ("recurring_commit_ids", RECURRING)):
+                ids = [one["id"] for name in names for one in contract.get(name, [])]
+                if ids and chance(choices, 40):
+                    selector[field] = subset(choices, ids, 60) or ids[:1]
+            found: Obj = {"starting_at": contract["starting_at"], "type": choices.pick(kinds)}
+            found |= {"is_commit_specific": True, "override_specifiers": [selector]}
+            found |= {"target": choices.pick(["LIST_RATE", "COMMIT_RATE"])}
+            if found["type"] == "OVERWRITE":
+                found["overwrite_rate"] = {"rate_type": "FLAT", "price": number(choices, 100)}
+            else:
+                found["multiplier"] = choices.pick(["0.9", "0.5", "1.25", "0.333333333333"])
+            if contract.get("multiplier_override_prioritization") == "EXPLICIT":
+                found["priority"] = choices.integer(1, 3)
+            contract.setdefault("overrides", []).append(found)
+
+    def promise(self, contract: Obj, discounted: bool) -> None:
         """What a contract itself promises."""
         choices = self.choices
         makers: list[tuple[str, Any, int]] = [
@@ -192,7 +245,7 @@ class Commitments(Balances):
             ("scheduled_charges", self.charge, 35),
             ("discounts", self.discount, 30),
         ]
-        for name, make, percent in makers:
+        for name, make, percent in makers if discounted else makers[:-1]:
             found = several(choices, 0, 2, lambda make=make: make(contract), percent)  # type: ignore[misc]
             if found:
                 contract.setdefault(name, []).extend(found)

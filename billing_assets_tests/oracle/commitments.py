@@ -19,6 +19,7 @@ from . import schedules
 from .balances import FAR, HOUR, Balance, Terms
 from .exact import MINOR_DIGITS, exact, half_away, round12
 from .ingest import Batch, duration, ingest, instant
+from .lanes import own_price
 from .oracle import Book, close_month, readings_of
 from .rating_of_atoms import Item, discounted, families, order_of
 from .terms import Obj, Period, periods
@@ -172,13 +173,9 @@ class Customer:
         return Settled(self.now, [one for one in shown if not self.skipped(one)], self.entries, self.balances)
 
     def skipped(self, bill: Bill) -> bool:
-        """skip_zero_invoices; case 76."""
-        return (
-            bool(bill.contract.get("skip_zero_invoices"))
-            and bill.kind == "USAGE"
-            and total(bill) == 0
-            and not bill.held
-        )
+        """skip_zero_invoices, but for what draws on a balance; case 76."""
+        wanted = bool(bill.contract.get("skip_zero_invoices")) and bill.kind == "USAGE"
+        return wanted and total(bill) == 0 and not bill.held and not bill.drawn
 
     def draw(self, bill: Bill) -> None:
         """Each line in order, each balance in order, as much as both allow; cases 0.15, 2 and 10."""
@@ -198,7 +195,10 @@ class Customer:
                 bill.reached |= {balance.segment_id} if item.amount != 0 else set()
                 if item.amount <= 0 or item.net <= 0 or balance.left <= 0:
                     continue
-                drawn = self.cover(item, balance, shown)
+                price = own_price(bill.contract, self.cards[bill.contract["id"]], item, balance)
+                drawn = cover(item, balance, shown) if price is None else cover_at(price, item, balance, shown)
+                if drawn == 0:
+                    continue
                 bill.drawn[balance.segment_id] += drawn
                 key = (balance.segment_id, item.product["id"])
                 line = applied.setdefault(key, application(balance, item))
@@ -206,20 +206,6 @@ class Customer:
             if item.quantity != 0 or item.amount != 0 or not item.covered:
                 shown.append(item)
         bill.items = shown + list(applied.values())
-
-    def cover(self, item: Item, balance: Balance, shown: list[Item]) -> Fraction:
-        """The covered part goes to `shown`, the rest stays in `item`; case 10."""
-        if balance.left >= item.net:
-            amount, quantity, drawn = item.amount, item.quantity, item.net
-        else:
-            drawn = balance.left
-            amount = round12(drawn * item.amount / item.net)
-            quantity = round12(amount / item.unit_price)
-        shown.append(item.piece(quantity, amount))
-        item.quantity, item.amount, item.net = item.quantity - quantity, item.amount - amount, item.net - drawn
-        item.covered = True
-        balance.left -= drawn
-        return drawn
 
     def due(self, bill: Bill) -> bool:
         """USAGE: the grace period has passed; others from their date; case 38."""
@@ -310,6 +296,38 @@ class Customer:
         self.entries.append(
             Entry(balance.segment_id, "EXPIRATION", -balance.left, balance.end, close_month(balance.end), not waiting)
         )
+
+
+def cover(item: Item, balance: Balance, shown: list[Item]) -> Fraction:
+    """At the list price: the covered part goes to `shown`, the rest stays in `item`; case 10."""
+    if balance.left >= item.net:
+        amount, quantity, drawn = item.amount, item.quantity, item.net
+    else:
+        drawn = balance.left
+        amount = round12(drawn * item.amount / item.net)
+        quantity = round12(amount / item.unit_price)
+    shown.append(item.piece(quantity, amount))
+    item.quantity, item.amount, item.net = item.quantity - quantity, item.amount - amount, item.net - drawn
+    item.covered = True
+    balance.left -= drawn
+    return drawn
+
+
+def cover_at(price: Fraction, item: Item, balance: Balance, shown: list[Item]) -> Fraction:
+    """At a price of the balance's own, without discounts: all of the rest, or balance / price; cases 10, 26."""
+    amount, quantity = round12(item.quantity * price), item.quantity
+    if balance.left < amount:
+        amount = balance.left
+        quantity = round12(amount / price)
+    part = item.piece(quantity, amount)
+    part.unit_price = price
+    shown.append(part)
+    rest = item.amount - round12(quantity * item.unit_price)
+    whole = quantity == item.quantity
+    item.quantity, item.amount = item.quantity - quantity, ZERO if whole else rest
+    item.net, item.covered = item.amount, True
+    balance.left -= amount
+    return amount
 
 
 def application(balance: Balance, item: Item) -> Item:

@@ -104,7 +104,7 @@ def seat_price(contract: Obj, card: Obj, product: Obj, frequency: str, at: datet
     live = [
         one
         for one in enumerate(contract.get("overrides") or [])
-        if override_matches(one[1], product, {}, {}) and covers(one[1], at)
+        if override_matches(one[1], product, {}, {}) and covers(one[1], at) and not one[1].get("is_commit_specific")
     ]
     stated = [one["entitled"] for _, one in live if one.get("entitled") is not None]
     if not (stated[-1] if stated else rate.get("entitled") is not False):

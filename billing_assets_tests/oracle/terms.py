@@ -184,7 +184,9 @@ def segments(
     overrides = [
         one
         for one in enumerate(contract.get("overrides") or [])
-        if override_matches(one[1], product, pricing, presentation) and one[1].get("target") != "COMMIT_RATE"
+        if override_matches(one[1], product, pricing, presentation)
+        and one[1].get("target") != "COMMIT_RATE"
+        and not one[1].get("is_commit_specific")
     ]
     bounds = {period.start, period.end}
     for term in [*rows, *(override for _, override in overrides)]:
