@@ -86,10 +86,11 @@ def with_predecessors(drafts: pl.LazyFrame, found: pl.LazyFrame) -> pl.LazyFrame
 
 
 def is_skipped() -> pl.Expr:
-    """Whether its contract wants no invoice over nothing. A total that unbilled usage holds at 0 is not nothing."""
+    """Whether its contract wants no invoice over nothing. Neither what balances pay to 0, since their DEDUCTION names
+    the invoice, nor a total that unbilled usage holds at 0, is nothing."""
     return (
         pl.col("skip_zero_invoices")
-        & (pl.col("total") == zero())
+        & pl.all_horizontal(pl.col("total", "credits_applied", "postpaid_applied") == zero())
         & pl.col("unrated").is_null()
         & ~exceeds(pl.col("exception_count"), pl.col("metric_exception_tolerance"))
     )
