@@ -123,7 +123,9 @@ class Contract(Dated):
     metric_exception_tolerance: Count | None = Field(
         default=None, description="Events without a usable value that an invoice may have; absent: any number."
     )
-    skip_zero_invoices: Flag = Field(default=False, description="true: no invoice over nothing, with a total of 0 that no balance paid.")
+    skip_zero_invoices: Flag = Field(
+        default=False, description="true: no invoice over nothing, with a total of 0 that no balance paid."
+    )
     billing_provider: Text | dict[str, str] | None = Field(default=None, description="Passed through to exports.")
     transition: Transition | None = Field(default=None, description="The contract that it follows.")
     hierarchy: Hierarchy | None = Field(default=None, description="Its parent, or what its children share.")
