@@ -21,7 +21,7 @@ MIB = 2**20
 
 
 class Watch:
-    """Stages of a process by name: seconds and processor seconds of each."""
+    """Stages of a process by name: seconds and processor seconds of each, of all times that it was entered."""
 
     def __init__(self) -> None:
         self.stages: dict[str, dict[str, float]] = {}
@@ -30,7 +30,9 @@ class Watch:
     def stage(self, name: str) -> Iterator[None]:
         wall, cpu = time.perf_counter(), _processor()
         yield
-        self.stages[name] = {"seconds": time.perf_counter() - wall, "cpu": _processor() - cpu}
+        spent = {"seconds": time.perf_counter() - wall, "cpu": _processor() - cpu}
+        before = self.stages.get(name, {})
+        self.stages[name] = {unit: before.get(unit, 0) + value for unit, value in spent.items()}
 
     def report(self, **found: Any) -> None:
         """Hand everything to the parent process."""
