@@ -78,6 +78,10 @@ def bill(given: Inputs, hold: Hold, count: Count) -> Bill:
         hold_policy(given.catalog),
     )
     drafts = hold(in_their_pools(hold(drafts), settled, found, unrated, given))
+    if settled is not None:
+        # What is skipped is over when it would be issued; to drafts, which are as if all were final, at once.
+        is_over = pl.lit(given.month is None) | (pl.col("issued_at") <= pl.lit(given.now, dtype=TIMESTAMP))
+        settled = settled.without(headers.filter(is_over).join(drafts, on="invoice_id", how="anti"))
 
     outcome = hold(metering.disposed(attributed.candidates, attributed.usage, quantified))
     listed = hold(metering.listed(outcome, given.month))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -218,6 +218,11 @@ class Settled:
     drawing: Drawing
     drawn: Drawn
     open_invoices: pl.LazyFrame
+
+    def without(self, skipped: pl.LazyFrame) -> Settled:
+        """The same where the invoices `skipped` (invoice_id) never become any: nothing waits for them."""
+        rest = self.open_invoices.join(skipped.select("invoice_id"), on="invoice_id", how="anti")
+        return replace(self, open_invoices=self.drawing.hold(rest))
 
     def left_open(self, final: pl.LazyFrame) -> pl.LazyFrame:
         """What is open once the invoices `final` (invoice_id) are not any more."""

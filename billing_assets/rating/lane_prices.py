@@ -42,6 +42,9 @@ def lane_bands(found: pl.LazyFrame, quantified: pl.LazyFrame, frames: CatalogFra
     return (
         atoms.join(found, on=GROUP)
         .filter(inside)
+        # Segments of one commit that overlap say the same of it.
+        .drop("lane_from", "lane_until")
+        .unique()
         .join(bands(frames).filter(~pl.col("is_fee")), left_on="lane_price_id", right_on="price_id")
         .filter(~pl.col("whole_period") | holds_period_quantity())
         .join(multiplier_ranges(frames), left_on="lane_override_id", right_on="override_id", how="left")

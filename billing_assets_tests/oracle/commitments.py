@@ -125,9 +125,9 @@ class Customer:
         for one in due:
             if one.unit_price == 0 and one.line_type != "subscription":
                 continue
-            if one.at > until:  # on the last day of a running period, after its end: not in its draft yet
-                continue
             hits = [bill for bill in usage if self.fits(contract, one, bill)]
+            if one.at > until and not hits:
+                continue
             bill = hits[0] if hits else alone.get(one.at)
             if bill is None:
                 bill = alone[one.at] = Bill(contract, "SCHEDULED", one.at, None, card["currency"], [])
