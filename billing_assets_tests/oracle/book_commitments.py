@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hypothesis import assume
+from hypothesis import strategies as st
+
 from .book_balances import ARRIVALS, CLOSES, HOUR, Balances, Obj, merged
 from .book_terms import text
-from .choices import Seeded, chance, number, several, subset
+from .choices import Choices, Drawn, Seeded, chance, number, several, subset
 from .ingest import instant
 from .oracle import bill
-from .strategies import Book, random_book
+from .strategies import Book, books, random_book
 from .terms import anchor_of, card_of
 
 LANED = 40
@@ -19,10 +23,10 @@ LANED = 40
 RECURRING = ("recurring_commits", "recurring_credits")
 
 
-def arranged(book: Book, seed: int) -> Book:
-    """The book without what holds or skips invoices; every event arrives before the first close after it."""
+def arranged(book: Book, choices: Choices) -> Book:
+    """The book without what holds invoices; every event arrives before the first close after it."""
     catalog = copy.deepcopy(book.catalog)
-    catalog["contracts"] = followed(catalog["contracts"], Seeded(seed))
+    catalog["contracts"] = followed(catalog["contracts"], choices)
     for contract in catalog["contracts"]:
         contract.pop("metric_exception_tolerance", None)
     rows: list[list[Obj]] = [[] for _ in ARRIVALS]
@@ -32,7 +36,7 @@ def arranged(book: Book, seed: int) -> Book:
     return Book(book.prefix, catalog, rows)
 
 
-def followed(contracts: list[Obj], choices: Seeded) -> list[Obj]:
+def followed(contracts: list[Obj], choices: Choices) -> list[Obj]:
     """One contract alone sometimes ends, and another on its terms but for its overrides follows."""
     old = contracts[0]
     if len(contracts) > 1 or not chance(choices, 50):
@@ -254,10 +258,26 @@ class Commitments(Balances):
 
 def commitments_book(seed: int) -> Book | None:
     """The book of a seed, or None where its usage holds an invoice."""
-    base = arranged(random_book(seed, f"c{seed}"), seed)
+    return promised(arranged(random_book(seed, f"c{seed}"), Seeded(seed)), Seeded(seed))
+
+
+def promised(base: Book, choices: Choices) -> Book | None:
+    """`base` with commitments, or None where its usage holds an invoice."""
     if bill(*merged([base]), CLOSES[-1]).held or not base.catalog["products"]:
         return None
-    return Book(base.prefix, Commitments(Seeded(seed), base).catalog(), base.batches)
+    return Book(base.prefix, Commitments(choices, base).catalog(), base.batches)
+
+
+@st.composite
+def drawn_books(draw: Callable[[st.SearchStrategy[Any]], Any], low: int, high: int) -> list[Book]:
+    """Several books under Hypothesis."""
+    choices = Drawn(draw)
+    found = [
+        promised(arranged(draw(books(f"h{index}")), choices), choices) for index in range(draw(st.integers(low, high)))
+    ]
+    kept = [one for one in found if one is not None]
+    assume(kept)
+    return kept
 
 
 def commitments_books(first: int, count: int) -> list[Book]:

@@ -9,17 +9,30 @@ A book that differs is looked at alone: `differences(root, [commitments_book(see
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from billing_assets_tests.oracle.book_commitments import CLOSES, commitments_books, merged
+from hypothesis import HealthCheck, Phase, given, settings
+
+from billing_assets_tests.oracle.book_commitments import CLOSES, commitments_books, drawn_books, merged
 from billing_assets_tests.oracle.commitments import settle
+from billing_assets_tests.oracle.strategies import Book
 from billing_assets_tests.properties.balances_agreement import SHOWN, differences
 
-BOOKS = 36
+BOOKS = 28
 
 
 def test_three_closes_of_generated_books(tmp_path: Path) -> None:
     books = commitments_books(100, BOOKS)
     found = differences(tmp_path, books)
+    assert not found, f"{len(found)} differences:\n" + "\n".join(found[:SHOWN])
+
+
+@settings(max_examples=2, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@given(drawn_books(3, 6))
+def test_books_of_hypothesis(books: list[Book]) -> None:
+    """The same generator; add Phase.shrink to make a failure small, which takes minutes."""
+    with TemporaryDirectory() as root:
+        found = differences(Path(root), books)
     assert not found, f"{len(found)} differences:\n" + "\n".join(found[:SHOWN])
 
 
