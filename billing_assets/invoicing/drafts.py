@@ -9,6 +9,7 @@ import polars as pl
 
 from billing_assets.columns import DECIMAL
 from billing_assets.identity import digest
+from billing_assets.invoicing.consolidation import OF_PERIODS
 from billing_assets.invoicing.headers import exceeds
 from billing_assets.invoicing.lines import sums
 from billing_assets.money import zero
@@ -86,10 +87,11 @@ def with_predecessors(drafts: pl.LazyFrame, found: pl.LazyFrame) -> pl.LazyFrame
 
 
 def is_skipped() -> pl.Expr:
-    """Whether its contract wants no invoice over nothing. Neither what balances pay to 0, since their DEDUCTION names
-    the invoice, nor a total that unbilled usage holds at 0, is nothing."""
+    """Whether it is of a period, and its contract wants none over nothing. Neither what balances pay to 0, since their
+    DEDUCTION names the invoice, nor a total that unbilled usage holds at 0, is nothing."""
     return (
         pl.col("skip_zero_invoices")
+        & pl.col("invoice_type").is_in(OF_PERIODS)
         & pl.all_horizontal(pl.col("total", "credits_applied", "postpaid_applied") == zero())
         & pl.col("unrated").is_null()
         & ~exceeds(pl.col("exception_count"), pl.col("metric_exception_tolerance"))
