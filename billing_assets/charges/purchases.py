@@ -35,12 +35,11 @@ def purchase_lines(frames: PurchaseTerms, found: pl.LazyFrame, spans: pl.LazyFra
     return (
         pl.concat([frames.commit_charges.select(_ITEM), recurring_purchases(found)])
         .pipe(dated_charges, frames.contracts, spans)
-        .sort(*key, "position")
         .join(bought, on="balance_id", how="left")
         .with_columns(
             placement=pl.when("by_threshold").then(pl.lit(ALONE)).otherwise("placement"),
             line_type=pl.lit("commit_purchase"),
-            charge_number=pl.int_range(pl.len(), dtype=pl.Int64).over(key),
+            charge_number=pl.int_range(pl.len(), dtype=pl.Int64).over(*key, order_by="position"),
         )
         .pipe(as_charges, frames.product_versions)
     )
