@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 
 from billing_assets.catalog import Catalog, CatalogFrames, load_catalog, resolve
+from billing_assets.charges.subscriptions import FEE
 from billing_assets.columns import DECIMAL, NO_GROUP, TIMESTAMP
 from billing_assets.commitments import ENTRY
 from billing_assets.invoicing.consolidation import on_invoices
@@ -145,6 +146,7 @@ def inputs(written: Catalog, contracts: int) -> Inputs:
     return Inputs(
         catalog=written, frames=frames, periods=held(_periods(frames.contracts)), invoiced=None, states=none,
         values=none, past=none, events=lambda places: places, billed_charges=pl.LazyFrame(schema=BILLED),
+        fees=pl.LazyFrame(schema=FEE),
         scheduled=pl.LazyFrame(schema=taken),
         books=Books(pl.LazyFrame(schema=ENTRY), pl.LazyFrame(schema=issued), none),
         sealed_months=(), month=MONTH, now=NOW,

@@ -77,6 +77,36 @@ def billing_periods(contracts: pl.LazyFrame, since: datetime, until: datetime) -
     )
 
 
+def uncovered(spans: pl.LazyFrame, covered: pl.LazyFrame, by: tuple[str, ...]) -> pl.LazyFrame:
+    """`spans` without what `covered` has of them: each row as the gaps that are left, with period_start and period_end
+    moved to them, and none where nothing is left.
+
+    Both have `by`, period_start and period_end; spans of one `by` do not overlap each other, and what is covered is
+    mostly one of them whole. The columns that say what the span was cut from are left as they are.
+    """
+    span, whole = (*by, "span_start"), (*by, "period_start", "period_end")
+    left = spans.join(covered.select(whole), on=whole, how="anti").with_columns(span_start="period_start")
+    odd = covered.select(whole).join(spans.select(whole), on=whole, how="anti")
+    asked = left.select(*span, first="period_start", last="period_end").join(odd, on=by)
+    overlaps = asked.filter(pl.col("period_start") < pl.col("last"), pl.col("period_end") > pl.col("first"))
+    cut = left.join(overlaps, on=span, how="semi")
+    edges = pl.concat(
+        [
+            cut.select(*span, at="period_start", until="period_start"),
+            overlaps.select(*span, at="period_start", until="period_end"),
+            cut.select(*span, at="period_end", until="period_end"),
+        ]
+    )
+    gaps = (
+        edges.sort(*span, "at", "until")
+        .select(*span, gap_start=pl.col("until").cum_max().over(span), gap_end=pl.col("at").shift(-1).over(span))
+        .filter(pl.col("gap_start") < pl.col("gap_end"))
+    )
+    untouched = left.join(overlaps, on=span, how="anti")
+    moved = cut.join(gaps, on=span).with_columns(period_start="gap_start", period_end="gap_end")
+    return pl.concat([untouched, moved.drop("gap_start", "gap_end")]).drop("span_start")
+
+
 def hours_between(start: pl.Expr, end: pl.Expr) -> pl.Expr:
     """Whole hours of [start, end), as a decimal; every boundary of the catalog lies on an hour."""
     return (end - start).dt.total_hours() * decimal(1)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from billing_assets.charges.invariants import repeated_charges
+from billing_assets.charges.invariants import overlapping_fees, repeated_charges
 from billing_assets.commitments.invariants import (
+    applied_access,
     covered_outside_access,
     overdrawn_balances,
     repeated_entries,
@@ -29,6 +30,7 @@ from billing_assets.invoicing.invariants import (
     line_numbers,
     number_gaps,
     orphan_lines,
+    overlapping_periods,
     repeated_invoices,
 )
 from billing_assets.schemas import TABLES
@@ -101,8 +103,16 @@ INVARIANTS: tuple[Invariant, ...] = (
         lambda t: repeated_invoices(t("invoices")),
     ),
     Invariant(
-        "charged_once", "line_items", "no subscription period, scheduled charge or purchase is on two invoices",
+        "periods_apart", "closed_periods", "no hour of a contract is in two periods that are billed or skipped",
+        lambda t: overlapping_periods(t("closed_periods"), t("invoices")),
+    ),
+    Invariant(
+        "charged_once", "line_items", "no scheduled charge or purchase of a commit is on two invoices",
         lambda t: repeated_charges(t("invoices"), t("line_items")),
+    ),
+    Invariant(
+        "fees_apart", "line_items", "no hour of a subscription is in two periods that are charged",
+        lambda t: overlapping_fees(t("invoices"), t("line_items")),
     ),
     Invariant(
         "lines_have_invoices", "line_items", "every line belongs to an invoice",
@@ -130,7 +140,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     ),
     Invariant(
         "covered_inside_access", "line_items", "a balance covers no usage outside its access segment",
-        lambda t: covered_outside_access(t("line_items"), t("balances")),
+        lambda t: covered_outside_access(t("line_items"), applied_access(t("line_items"))),
     ),
     Invariant(
         "no_balance_below_zero", "ledger_entries", "no balance is overdrawn, except by a manual entry",
@@ -163,14 +173,18 @@ INVARIANTS: tuple[Invariant, ...] = (
 )  # fmt: skip
 
 
-def ledger_gate(items: pl.LazyFrame, entries: pl.LazyFrame, taken: pl.LazyFrame) -> dict[str, pl.LazyFrame]:
-    """What is checked of the ledger rows of a batch, beside `gate`. `taken`: the rows of earlier batches."""
+def ledger_gate(
+    items: pl.LazyFrame, entries: pl.LazyFrame, taken: pl.LazyFrame, access: pl.LazyFrame
+) -> dict[str, pl.LazyFrame]:
+    """What is checked of the ledger rows of a batch, beside `gate`. `taken`: the rows of earlier batches; `access`: the
+    dates of segments as `covered_outside_access` reads them."""
     segments = entries.select("segment_id").unique()
     together = pl.concat([taken.select(ENTRIES), entries.select(ENTRIES)]).join(segments, on="segment_id", how="semi")
     return {
         "no_balance_below_zero": overdrawn_balances(together),
         "entries_once": repeated_entries(together),
         "deductions_explained": unexplained_deductions(items, entries),
+        "covered_inside_access": covered_outside_access(items, access),
         "rollovers_meet": unmatched_rollovers(entries.with_columns(batch_no=pl.lit(0))),
     }
 
@@ -179,11 +193,12 @@ ENTRIES = ("entry_id", "segment_id", "balance_id", "entry_type", "amount")
 
 
 def gate(
-    invoices: pl.LazyFrame, items: pl.LazyFrame, taken: pl.LazyFrame, equation: pl.LazyFrame
+    invoices: pl.LazyFrame, items: pl.LazyFrame, closed: pl.LazyFrame, taken: pl.LazyFrame, equation: pl.LazyFrame
 ) -> dict[str, pl.LazyFrame]:
     """What is checked on the frames of a batch before its first table is touched, by the name of the check.
 
-    `taken` has the invoices that earlier batches committed; numbers and periods must fit behind them.
+    `taken` has the invoices that earlier batches committed; numbers and periods must fit behind them. `closed`: the
+    periods of all batches up to this one.
     """
     keys = ["invoice_id", "contract_id", "invoice_type", "period_start", "status", "issuing_entity", "number_series",
             "number_sequence"]  # fmt: skip
@@ -193,6 +208,7 @@ def gate(
         "contents_unaltered": altered_contents(invoices, items),
         "numbers_gapless": number_gaps(together),
         "one_invoice_per_period": repeated_invoices(together),
+        "periods_apart": overlapping_periods(closed, together),
         "lines_have_invoices": orphan_lines(invoices, items),
         "lines_numbered": line_numbers(items),
         "lines_multiply": line_arithmetic(items),

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from billing_assets.columns import TIMESTAMP
-from billing_assets.periods import billing_periods, close_month
+from billing_assets.periods import billing_periods, close_month, uncovered
 
 
 def day(text: str) -> datetime:
@@ -53,3 +53,31 @@ def test_first_periods(arguments: tuple, first: list[tuple[str, str]]) -> None:
 def test_a_period_that_ends_at_midnight_on_the_first_belongs_to_the_month_before(end: str, month: str) -> None:
     frame = pl.LazyFrame({"end": [day(end)]}, schema={"end": TIMESTAMP})
     assert frame.select(close_month(pl.col("end"))).collect().item() == month
+
+
+def spans(*given: tuple[str, str]) -> pl.LazyFrame:
+    rows = [{"contract_id": "c", "period_start": day(f"2026-{a}"), "period_end": day(f"2026-{b}")} for a, b in given]
+    schema = {"contract_id": pl.String(), "period_start": TIMESTAMP, "period_end": TIMESTAMP}
+    return pl.LazyFrame(rows, schema=schema)
+
+
+@pytest.mark.parametrize(
+    ("asked", "covered", "left"),
+    [
+        ([("01-01", "02-01"), ("02-01", "03-01")], [("01-01", "02-01")], [("02-01", "03-01")]),
+        ([("01-01", "04-01")], [("01-01", "02-01")], [("02-01", "04-01")]),
+        ([("01-15", "02-15"), ("02-15", "03-15")], [("01-01", "02-01")], [("02-01", "02-15"), ("02-15", "03-15")]),
+        ([("01-05", "01-12"), ("01-29", "02-05")], [("01-01", "02-01")], [("02-01", "02-05")]),
+        ([("01-01", "04-01")], [("02-01", "03-01")], [("01-01", "02-01"), ("03-01", "04-01")]),
+        ([("01-01", "04-01")], [("01-10", "01-20"), ("01-15", "02-01")], [("01-01", "01-10"), ("02-01", "04-01")]),
+        ([("01-01", "02-01")], [("02-01", "03-01")], [("01-01", "02-01")]),
+        ([("01-01", "02-01")], [], [("01-01", "02-01")]),
+    ],
+)
+def test_what_is_covered_is_cut_out(
+    asked: list[tuple[str, str]], covered: list[tuple[str, str]], left: list[tuple[str, str]]
+) -> None:
+    others = spans(("01-01", "12-01")).with_columns(contract_id=pl.lit("other"))
+    found = uncovered(spans(*asked), pl.concat([spans(*covered), others]), ("contract_id",))
+    rows = found.sort("period_start").collect().iter_rows(named=True)
+    assert [(f"{row['period_start']:%m-%d}", f"{row['period_end']:%m-%d}") for row in rows] == left

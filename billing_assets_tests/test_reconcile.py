@@ -10,11 +10,12 @@ from typing import Any
 import polars as pl
 from deltalake import write_deltalake
 
-from billing_assets.charges.invariants import repeated_charges
+from billing_assets.charges.invariants import overlapping_fees, repeated_charges
 from billing_assets.columns import DECIMAL
-from billing_assets.invoicing.invariants import line_arithmetic
+from billing_assets.invoicing.invariants import line_arithmetic, overlapping_periods
 from billing_assets.schemas import TABLES
 
+JANUARY = datetime(2026, 1, 1, tzinfo=UTC)
 LARGE = Decimal(10**15)
 
 
@@ -50,7 +51,32 @@ def test_a_charge_is_on_one_invoice_that_is_not_void() -> None:
     found = repeated_charges(
         table("invoices", [*invoices, {"invoice_id": "void", "status": "VOID"}]), table("line_items", lines)
     )
-    assert found.select("scheduled_charge_id", "item", "invoice_id").collect().rows() == [("fee", 50, "again, first")]
+    assert found.select("scheduled_charge_id", "amount", "invoice_id").collect().rows() == [("fee", 50, "again, first")]
+
+
+def test_a_subscription_is_charged_for_each_hour_once() -> None:
+    def fee(start: int, end: int, invoice: str = "i") -> dict[str, Any]:
+        dates = {"service_period_start": JANUARY.replace(day=start), "service_period_end": JANUARY.replace(day=end)}
+        line = {"origin_contract_id": "c", "line_type": "subscription", "subscription_id": "s", "invoice_id": invoice}
+        return {**line, **dates, "starting_at": dates["service_period_start"]}
+
+    invoices = table("invoices", [{"invoice_id": "i", "status": "FINALIZED"}, {"invoice_id": "v", "status": "VOID"}])
+    seats_and_more = [fee(1, 10), fee(1, 10) | {"starting_at": JANUARY.replace(day=5)}, fee(10, 20)]
+    assert overlapping_fees(invoices, table("line_items", [*seats_and_more, fee(2, 9, "v")])).collect().is_empty()
+    found = overlapping_fees(invoices, table("line_items", [*seats_and_more, fee(19, 25)])).collect()
+    assert found["starting_at"].to_list() == [JANUARY.replace(day=19)]
+
+
+def test_an_hour_is_in_one_period_that_is_closed() -> None:
+    def closed(start: int, end: int, contract: str = "c", invoice: str = "i") -> dict[str, Any]:
+        dates = {"period_start": JANUARY.replace(day=start), "period_end": JANUARY.replace(day=end)}
+        return {"contract_id": contract, "invoice_id": invoice, **dates}
+
+    invoices = table("invoices", [{"invoice_id": "i", "status": "FINALIZED"}, {"invoice_id": "v", "status": "VOID"}])
+    apart = [closed(1, 10), closed(10, 20), closed(5, 15, "d"), closed(1, 20, invoice="v")]
+    assert overlapping_periods(table("closed_periods", apart), invoices).collect().is_empty()
+    found = overlapping_periods(table("closed_periods", [*apart, closed(2, 3)]), invoices).collect()
+    assert found["period_start"].to_list() == [JANUARY.replace(day=2)]
 
 
 def table(name: str, rows: list[dict[str, Any]]) -> pl.LazyFrame:

@@ -5,6 +5,7 @@ from billing_assets.charges.recurrences import recurrences, recurring_access
 from billing_assets.charges.schedules import scheduled_lines
 from billing_assets.charges.seats import seat_access
 from billing_assets.charges.subscriptions import (
+    FEE,
     charged_later,
     subscription_lines,
     subscription_periods,
@@ -12,6 +13,7 @@ from billing_assets.charges.subscriptions import (
 )
 
 __all__ = [
+    "FEE",
     "charged_later",
     "purchase_lines",
     "recurrences",

@@ -34,6 +34,8 @@ CHARGE: dict[str, pl.DataType] = {
     "amount_unit": pl.String(),
     "starting_at": TIMESTAMP,
     "ending_before": TIMESTAMP,
+    "service_start": TIMESTAMP,
+    "service_end": TIMESTAMP,
     "incurred_from": TIMESTAMP,
     "incurred_to": TIMESTAMP,
     "rate_card_id": pl.String(),
@@ -49,7 +51,8 @@ CHARGE: dict[str, pl.DataType] = {
     "placed_at": TIMESTAMP,
     "placement": pl.String(),
 }
-"""Columns of a charge. It is identified by CHARGE_KEY and charge_number: its place, from 0, among the charges that
+"""Columns of a charge; service_start and service_end are the period that it is a fee of, if it is one. It is
+identified by CHARGE_KEY and charge_number: its place, from 0, among the charges that
 agree in all of that."""
 
 CHARGE_KEY = (

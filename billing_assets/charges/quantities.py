@@ -31,3 +31,28 @@ def quantity_steps(spans: pl.LazyFrame, quantities: pl.LazyFrame) -> pl.LazyFram
         .join(numbered, on="span")
         .select(*SPAN, "step_at", "quantity_before", quantity_after="quantity")
     )
+
+
+def uncharged_steps(steps: pl.LazyFrame, fees: pl.LazyFrame) -> pl.LazyFrame:
+    """`steps` (`quantity_steps`) without the seats that are charged: the upper part of each that is left.
+
+    `fees`: SPAN, starting_at, quantity. What is charged from a step's own instant is of that step. What is charged
+    beyond that, or from an instant at which there is no step any more, pays for the first steps that lack seats: an
+    increase is charged only over the highest quantity that is (docs/semantics.md, Subscriptions).
+    """
+    charged = fees.group_by(*SPAN, step_at="starting_at").agg(charged=pl.col("quantity").sum())
+    rise = pl.col("quantity_after") - pl.col("quantity_before")
+    compared = steps.join(charged, on=[*SPAN, "step_at"], how="full", coalesce=True).with_columns(
+        missing=pl.max_horizontal(rise.fill_null(zero()) - pl.col("charged").fill_null(zero()), zero()),
+        beyond=pl.max_horizontal(pl.col("charged").fill_null(zero()) - rise.fill_null(zero()), zero()),
+    )
+    beyond, so_far = pl.col("beyond").sum().over(SPAN), pl.col("missing").cum_sum().over(SPAN)
+    owed = pl.max_horizontal(so_far - beyond, zero())
+    return (
+        compared.sort(*SPAN, "step_at")
+        .with_columns(owed=owed)
+        .with_columns(added=pl.col("owed") - pl.col("owed").shift(1).over(SPAN).fill_null(zero()))
+        .filter(pl.col("added") > zero())
+        .with_columns(quantity_before=pl.col("quantity_after") - pl.col("added"))
+        .select(*SPAN, "step_at", "quantity_before", "quantity_after")
+    )

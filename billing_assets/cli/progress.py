@@ -18,7 +18,7 @@ STAGES = {
     "ingesting event files": ("rejected_events", "duplicate_events", "events", "ingested_files"),
     "metering days": ("usage_states", "usage_values", "metered_slices"),
     "rating": ("rated_lines", "usage", "unbilled_usage"),
-    "finalizing": ("line_items", "ledger_entries", "invoice_events", "invoices", "month_closes"),
+    "finalizing": ("line_items", "ledger_entries", "invoice_events", "closed_periods", "invoices", "month_closes"),
     "refreshing the drafts": ("draft_invoices", "draft_line_items"),
 }
 STAGE_OF = {table: stage for stage, tables in STAGES.items() for table in tables}

@@ -21,6 +21,7 @@ from billing_assets.commitments.order import ORDER_OF_BALANCES, order
 from billing_assets.commitments.pools import crowded, in_pool_order, predecessors, uses
 from billing_assets.commitments.reach import Reach, reach
 from billing_assets.commitments.rollover import ROLLOVER, rollovers
+from billing_assets.commitments.segments import known_segments, recorded_segments
 from billing_assets.commitments.settling import Settlement, Terms, Written, entries, settle
 from billing_assets.commitments.thresholds import (
     PURCHASE,
@@ -59,6 +60,7 @@ __all__ = [
     "entries",
     "in_pool_order",
     "issued",
+    "known_segments",
     "openings",
     "order",
     "predecessors",
@@ -67,6 +69,7 @@ __all__ = [
     "reach",
     "ready",
     "recharges",
+    "recorded_segments",
     "rollovers",
     "settle",
     "spend_purchases",

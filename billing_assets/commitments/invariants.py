@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from billing_assets.commitments.covered import APPLICATION
 from billing_assets.money import zero
 
 
@@ -45,7 +46,7 @@ def unexplained_deductions(items: pl.LazyFrame, ledger: pl.LazyFrame) -> pl.Lazy
     """
     keys = ["invoice_id", "segment_id"]
     of_segments = items.filter(pl.col("segment_id").is_not_null(), pl.col("line_type") != "trueup")
-    applied = pl.col("line_type") == "applied_commit_or_credit"
+    applied = pl.col("line_type") == APPLICATION
     told = of_segments.group_by(keys).agg(
         applied=-pl.col("amount").filter(applied).sum(), units=pl.col("quantity").filter(~applied).sum()
     )
@@ -61,15 +62,32 @@ def unexplained_deductions(items: pl.LazyFrame, ledger: pl.LazyFrame) -> pl.Lazy
     )
 
 
-def covered_outside_access(items: pl.LazyFrame, balances: pl.LazyFrame) -> pl.LazyFrame:
-    """Usage lines that a balance covers outside the dates of its segment."""
-    terms = balances.select("segment_id", "access_starting_at", "access_ending_before")
+def covered_outside_access(items: pl.LazyFrame, access: pl.LazyFrame) -> pl.LazyFrame:
+    """Usage lines that a balance covers outside the dates of its segment.
+
+    access: access_starting_at and access_ending_before (null: open) by segment_id, and by invoice_id where it has one.
+    """
+    keys = [name for name in ("invoice_id", "segment_id") if name in access.collect_schema().names()]
     outside = (pl.col("starting_at") < pl.col("access_starting_at")) | (
         pl.col("ending_before") > pl.col("access_ending_before")
     )
     return (
         items.filter(pl.col("line_type") == "usage")
-        .join(terms, on="segment_id")
+        .join(access.select(*keys, "access_starting_at", "access_ending_before"), on=keys)
         .filter(outside)
         .select("invoice_id", "line_item_id", "segment_id", "starting_at", "ending_before")
+    )
+
+
+def applied_access(items: pl.LazyFrame) -> pl.LazyFrame:
+    """Grain (invoice_id, segment_id): the access that invoices were made with, whatever the catalog says since, as far
+    as it cuts their periods: that is how their application lines are dated."""
+    start, end = pl.col("starting_at"), pl.col("ending_before")
+    return (
+        items.filter(pl.col("line_type") == APPLICATION)
+        .group_by("invoice_id", "segment_id")
+        .agg(
+            access_starting_at=pl.when(start > pl.col("service_period_start")).then(start).max(),
+            access_ending_before=pl.when(end < pl.col("service_period_end")).then(end).min(),
+        )
     )

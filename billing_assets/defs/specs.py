@@ -16,7 +16,7 @@ LAKE_POOL = "lake"
 
 INGESTION = ("ingested_files", "rejected_events", "duplicate_events")
 RATED = ("rated_lines", "usage", "unbilled_usage")
-BOOKS = ("invoices", "line_items", "ledger_entries", "invoice_events", "month_closes")
+BOOKS = ("invoices", "line_items", "ledger_entries", "invoice_events", "closed_periods", "month_closes")
 DRAFTS = ("draft_invoices", "draft_line_items", "pending_ledger_entries", "balances")
 
 

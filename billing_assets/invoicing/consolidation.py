@@ -19,17 +19,25 @@ def on_invoices(periods: pl.LazyFrame) -> pl.LazyFrame:
     """`periods` with the period of the invoice that they are on: invoice_contract_id, invoice_period_start,
     invoice_period_end, invoice_type.
 
-    A child's period is on the invoice of its parent's period in which it ends, (start, end], which is then
-    USAGE_CONSOLIDATED; every other one is on its own. `periods` has payer_contract_id, the contract that pays.
+    A child's period is on the invoice of its parent's period in which it ends, (start, end], or if that is closed, of
+    the next one; it is USAGE_CONSOLIDATED then. Every other one is on its own. `periods`, which are open, has
+    payer_contract_id, the contract that pays.
     """
     pays_itself = pl.col("payer_contract_id") == pl.col("contract_id")
     own = periods.filter(pays_itself)
     parents = own.select(payer_contract_id="contract_id", parent_start="period_start", parent_end="period_end")
-    ends = pl.col("period_end")
     children = (
         periods.filter(~pays_itself)
-        .join(parents, on="payer_contract_id")
-        .filter(pl.col("parent_start") < ends, ends <= pl.col("parent_end"))
+        .sort("period_end")
+        .join_asof(
+            parents.sort("parent_end"),
+            left_on="period_end",
+            right_on="parent_end",
+            by="payer_contract_id",
+            strategy="forward",
+            check_sortedness=False,
+        )
+        .filter(pl.col("parent_end").is_not_null())
         .rename({"parent_start": "invoice_period_start", "parent_end": "invoice_period_end"})
         .with_columns(invoice_contract_id="payer_contract_id", invoice_type=pl.lit(CONSOLIDATED))
     )

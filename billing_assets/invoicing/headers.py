@@ -13,7 +13,8 @@ from billing_assets.periods import close_month
 
 def usage_invoices(periods: pl.LazyFrame, customers: pl.LazyFrame, grace_period: timedelta) -> pl.LazyFrame:
     """One header per (contract that pays, billing period): the USAGE invoices, and those that consolidate the usage of
-    children, USAGE_CONSOLIDATED (docs/semantics.md, Invoices). `periods` as of `consolidation.on_invoices`.
+    children, USAGE_CONSOLIDATED (docs/semantics.md, Invoices). `periods` as of
+    `consolidation.on_invoices`, with their `regeneration`.
 
     Issued at the period's end plus the grace period however late the run, dated the day on which the period ends,
     and due the contract's net terms after issue. The id depends on contract, type, period start and regeneration
@@ -21,7 +22,6 @@ def usage_invoices(periods: pl.LazyFrame, customers: pl.LazyFrame, grace_period:
     """
     return (
         periods.filter(pl.col("invoice_contract_id") == pl.col("contract_id"))
-        .with_columns(regeneration=pl.lit(0, dtype=pl.Int64))
         .with_columns(
             invoice_id=invoice_id(pl.col("period_start")),
             close_month=close_month(pl.col("period_end")),

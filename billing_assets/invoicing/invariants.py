@@ -54,6 +54,18 @@ def repeated_invoices(invoices: pl.LazyFrame) -> pl.LazyFrame:
     return live.group_by(keys).agg(invoices=pl.len()).filter(pl.col("invoices") > 1)
 
 
+def overlapping_periods(closed: pl.LazyFrame, invoices: pl.LazyFrame) -> pl.LazyFrame:
+    """Closed periods of a contract that begin before another one has ended; those of void invoices do not count."""
+    void = invoices.filter(pl.col("status") == "VOID").select("invoice_id")
+    spans = closed.join(void, on="invoice_id", how="anti").sort("contract_id", "period_start", "period_end")
+    before = pl.col("period_end").cum_max().shift(1).over("contract_id")
+    return (
+        spans.with_columns(closed_until=before)
+        .filter(pl.col("closed_until") > pl.col("period_start"))
+        .select("contract_id", "period_start", "period_end", "closed_until", "invoice_id")
+    )
+
+
 def number_gaps(invoices: pl.LazyFrame) -> pl.LazyFrame:
     """Series whose numbers are not 1..n without a gap or a repetition; a voided number stays."""
     return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from billing_assets.columns import DECIMAL
+from billing_assets.columns import DECIMAL, TIMESTAMP
 from billing_assets.identity import stable_id
 from billing_assets.money import decimal, to_minor_unit, zero
 
@@ -45,6 +45,7 @@ OF_SOME: dict[str, pl.DataType] = {
     **dict.fromkeys(("discount_id", "subscription_id", "scheduled_charge_id", "balance_id", "segment_id"), pl.String()),
     "amount_unit": pl.String(),
     "charge_number": pl.Int64(),
+    **dict.fromkeys(("service_start", "service_end"), TIMESTAMP),
     "in_total": pl.Boolean(),
 }
 """Columns that only charges of some kinds have."""
@@ -73,8 +74,8 @@ def line_items(lines: pl.LazyFrame, headers: pl.LazyFrame) -> pl.LazyFrame:
         .with_columns(line_item_id=stable_id("li", [_identity(name) for name in IDENTITY]))
         .pipe(_numbered)
         .with_columns(
-            service_period_start="period_start",
-            service_period_end="period_end",
+            service_period_start=pl.coalesce("service_start", "period_start"),
+            service_period_end=pl.coalesce("service_end", "period_end"),
             origin_customer_id="customer_id",
             origin_contract_id="contract_id",
             # On a consolidated invoice a line is of who pays, and its origin is whose usage it is.

@@ -20,21 +20,20 @@ def with_invoiced(
 ) -> pl.LazyFrame:
     """`inside`, windows in periods, with `is_unseen`, and beside them the windows of references that have moved away.
 
-    is_unseen: the period's final invoice did not count the reference. is_moved: it did, and the customer no longer has
-    it; stays: the customer has no other contract there that could have billed it. False or null on other rows.
+    is_unseen: the period's final invoice did not count the reference. is_moved: it did, and by today's catalog the
+    window is not the contract's: the customer no longer has the reference, or the contract is over or not yet begun.
+    stays: the customer has no other contract there that could have billed it. False or null on other rows.
     `invoiced`: customer_ref, contract_id, customer_id, contract_position, the period, is_moved; None: nothing moved.
     """
     if invoiced is None:
         return inside.with_columns(pl.lit(value=False).alias(name) for name in HISTORY)
     period = pl.col("window_start").is_between("period_start", "period_end", closed="left")
-    away = windows.join(invoiced.filter("is_moved"), on="customer_ref").filter(period)
     contracts = frames.contracts.select("contract_id", "customer_id", "starting_at", "ending_before")
-    until = pl.col("ending_before")
+    given_away = windows.join(invoiced.filter("is_moved"), on="customer_ref").filter(period)
+    cut_off = inside.join(_covered(inside, contracts), on=[*WINDOW, "contract_id"], how="anti")
+    away = pl.concat([given_away, cut_off.with_columns(is_moved=pl.lit(value=True))], how="diagonal")
     others = (
-        away.select(*WINDOW, "customer_id")
-        .unique()
-        .join(contracts, on="customer_id")
-        .filter(pl.col("starting_at") <= pl.col("window_start"), until.is_null() | (pl.col("window_start") < until))
+        _covered(away.select(*WINDOW, "customer_id").unique(), contracts)
         .join(away, on=[*WINDOW, "contract_id"], how="anti")
         .select(*WINDOW, "customer_id", stays=pl.lit(value=False))
         .unique()
@@ -45,8 +44,21 @@ def with_invoiced(
     came = invoiced.filter(~pl.col("is_moved")).select(
         "customer_ref", "contract_id", "period_start", is_unseen=pl.lit(value=True)
     )
-    here = inside.join(came, on=["customer_ref", "contract_id", "period_start"], how="left")
+    here = inside.join(cut_off, on=[*WINDOW, "contract_id"], how="anti").join(
+        came, on=["customer_ref", "contract_id", "period_start"], how="left"
+    )
     return pl.concat([here, moved], how="diagonal")
+
+
+def _covered(windows: pl.LazyFrame, contracts: pl.LazyFrame) -> pl.LazyFrame:
+    """`windows` (WINDOW, customer_id) by the contracts of the customer in whose dates they lie."""
+    at, until = pl.col("window_start"), pl.col("ending_before")
+    return (
+        windows.select(*WINDOW, "customer_id")
+        .join(contracts, on="customer_id")
+        .filter(pl.col("starting_at") <= at, until.is_null() | (at < until))
+        .select(*WINDOW, "customer_id", "contract_id")
+    )
 
 
 def settled_stays(candidates: pl.LazyFrame) -> pl.LazyFrame:

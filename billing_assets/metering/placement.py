@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def placements(
     windows: pl.LazyFrame, frames: CatalogFrames, periods: pl.LazyFrame, invoiced: pl.LazyFrame | None = None
 ) -> pl.LazyFrame:
-    """Grain (reference, window, contract in whose dates it lies): customer_id, contract_id, the period, and `place`.
+    """Grain (reference, window, contract in whose dates or closed periods it lies): customer_id, contract_id, the
+    period, and `place`.
 
     `windows` has WINDOW, one row each. A window outside all contracts has one row without a contract. `place` is BILLED
     in a period of `periods` (period_start, close_month, is_billed, events_through), ELSEWHERE in a period that is not
@@ -32,10 +33,14 @@ def placements(
         "contract_id", "contract_position", "customer_id", "starting_at", "ending_before"
     )
     covered = known.join(contracts, on="customer_id").filter(_in_force("starting_at", "ending_before"))
-    spans = periods.select("contract_id", "period_start", "period_end", "close_month", "is_billed", "events_through")
+    spans = periods.select(
+        *("contract_id", "customer_id", "period_start", "period_end", "close_month", "is_billed", "events_through")
+    )
+    positions = contracts.select("contract_id", "contract_position")
     inside = (
-        covered.join(spans, on="contract_id")
+        known.join(spans, on="customer_id")
         .filter(_in_force("period_start", "period_end"))
+        .join(positions, on="contract_id", how="left")
         .with_columns(place=_place(BILLED))
     )
     beyond = covered.join(inside, on=[*WINDOW, "contract_id"], how="anti").with_columns(place=_place(ELSEWHERE))
@@ -43,7 +48,7 @@ def placements(
     nowhere = known.join(covered, on=[*WINDOW], how="anti").with_columns(
         place=pl.when(pl.col("customer_id").is_null()).then(_place(UNATTRIBUTED)).otherwise(_place(NO_CONTRACT))
     )
-    columns = (*WINDOW, "customer_id", "contract_id", "contract_position", *spans.collect_schema().names()[1:], "place")
+    columns = (*WINDOW, "customer_id", "contract_id", "contract_position", *spans.collect_schema().names()[2:], "place")
     together = pl.concat([inside.select(*columns, *HISTORY), beyond, nowhere], how="diagonal").select(
         *columns, *HISTORY
     )

@@ -20,11 +20,18 @@ from billing_assets.pipeline.given import Inputs
 from billing_assets.pipeline.thresholds import with_purchases
 from billing_assets.pipeline.usage import attribution, charging_terms, priced
 
+OF_PERIOD = (
+    *("contract_id", "customer_id", "period_start", "period_end", "full_start", "full_end"),
+    "close_month",
+)
+"""What a billed period is known by."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bill:
     """Everything that follows from Inputs. rated_lines are before commits and credits; invoices are drafts.
 
+    of_periods is every billed period with its dates and the invoice that it is on, skipped ones too.
     unrated holds invoices; unbilled lists what is not billed; equation is accepted = billed + listed by metric and day.
     settled: what the ledger is written from; None in a book without commits and credits.
     """
@@ -33,6 +40,7 @@ class Bill:
     unrated: pl.LazyFrame
     invoices: pl.LazyFrame
     line_items: pl.LazyFrame
+    of_periods: pl.LazyFrame
     usage: pl.LazyFrame
     unbilled: pl.LazyFrame
     equation: pl.LazyFrame
@@ -91,6 +99,10 @@ def bill(given: Inputs, hold: Hold, count: Count) -> Bill:
         unrated=unrated,
         invoices=drafts,
         line_items=items.join(drafts.select("invoice_id"), on="invoice_id", how="semi"),
+        of_periods=billed.select(OF_PERIOD).join(
+            found.of_periods.select("contract_id", "period_start", "invoice_id", "issued_at"),
+            on=["contract_id", "period_start"],
+        ),
         usage=metering.daily_usage(attributed, metrics),
         unbilled=metering.with_samples(listed, sampled, metrics, given.now),
         equation=metering.equation(outcome, given.states, metrics, given.now),

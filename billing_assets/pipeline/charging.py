@@ -21,16 +21,25 @@ from billing_assets.periods import close_month
 from billing_assets.pipeline.drawing import Hold, has_balances, has_prices_of_commits, has_thresholds
 from billing_assets.rating.lines import as_rated_lines
 
-OF_CHARGES = ("invoice_id", "subscription_id", "scheduled_charge_id", "balance_id", "charge_number")
+OF_CHARGES = (
+    "invoice_id",
+    "subscription_id",
+    "scheduled_charge_id",
+    "balance_id",
+    "charge_number",
+    "service_start",
+    "service_end",
+)
 """What a charge has beside the columns of a rated line."""
 
 BILLED: dict[str, pl.DataType] = {
     **dict.fromkeys(CHARGE_KEY[:-2], pl.String()),
     "starting_at": TIMESTAMP,
     "tier_level": pl.Int64(),
+    "amount": DECIMAL,
     "billed": pl.UInt32(),
 }
-"""Grain CHARGE_KEY: how many such charges invoices that are final have."""
+"""Grain (CHARGE_KEY, amount): how many such charges, but for fees of subscriptions, invoices that are final have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +74,15 @@ class Features:
 class Terms:
     """What charging reads of the catalog and of the books.
 
-    periods: every period that has started, with `is_open` and `is_billed`. billed: BILLED. taken: the SCHEDULED
-    invoices that exist: contract_id, charged_at, regeneration. month: as of `Inputs`.
+    periods: every period that has started, with `is_open` and `is_billed`. billed: BILLED. fees: FEE. taken: the
+    SCHEDULED invoices that exist: contract_id, charged_at, regeneration. month: as of `Inputs`.
     """
 
     catalog: Catalog
     frames: CatalogFrames
     periods: pl.LazyFrame
     billed: pl.LazyFrame
+    fees: pl.LazyFrame
     taken: pl.LazyFrame
     month: str | None
     now: datetime
@@ -258,12 +268,12 @@ def placed_charges(given: Terms, recurring: pl.LazyFrame | None, hold: Hold) -> 
     to the horizon. `recurring`: the recurrences of recurring commits."""
     frames = given.frames
     spans = hold(charge_spans(given))
-    periods = hold(charges.subscription_periods(frames, spans))
+    periods = hold(charges.subscription_periods(frames, spans, given.fees))
     prices = hold(rating.subscription_prices(periods, frames.charge_rates, frames))
     found = pl.concat(
         [
-            charges.subscription_lines(periods, prices, frames),
-            charges.unrated_subscriptions(periods, prices, frames),
+            charges.subscription_lines(periods, prices, frames, given.fees),
+            charges.unrated_subscriptions(periods, prices, frames, given.fees),
             charges.scheduled_lines(frames, spans),
             *(() if recurring is None else (charges.purchase_lines(frames, recurring, spans),)),
         ]
@@ -272,7 +282,7 @@ def placed_charges(given: Terms, recurring: pl.LazyFrame | None, hold: Hold) -> 
     headers = usage_invoices(still_open, frames.customers, given.catalog.settings.grace_period)
     usage = hold(invoices_of_periods(still_open, hold(headers)))
     placed = place(hold(not_billed(found, given.billed)), usage, given.taken, frames.contracts, frames.customers)
-    mine, later = hold(placed.charges), charges.charged_later(periods, frames, given.now)
+    mine, later = hold(placed.charges), charges.charged_later(periods, frames, given.fees, given.now)
     now_charged = mine.filter(pl.col("line_type") == "subscription").select("contract_id", "starting_at", "invoice_id")
     subscribed = pl.concat([now_charged, later.with_columns(invoice_id=pl.lit(None, dtype=pl.String))])
     return OpenCharges(mine, hold(placed.scheduled), hold(subscribed))
@@ -297,11 +307,27 @@ def charge_spans(given: Terms) -> pl.LazyFrame:
 
 
 def not_billed(found: pl.LazyFrame, billed: pl.LazyFrame) -> pl.LazyFrame:
-    """Charges of which fewer are final than their number says."""
+    """Charges that are not final: of one key those whose amount is, then as many as are final under other amounts.
+
+    A final charge that is corrected in the catalog is neither charged again nor given back; one that is put beside it
+    is charged, whatever their order in the schedule.
+    """
+    of_amount, place = [*CHARGE_KEY, "amount"], pl.int_range(pl.len(), dtype=pl.UInt32)
+    same = (
+        found.group_by(of_amount)
+        .agg(pl.len())
+        .join(billed, on=of_amount, how="full", coalesce=True, nulls_equal=True)
+        .with_columns(pl.col("len", "billed").fill_null(0).cast(pl.Int64))
+    )
+    others = same.group_by(CHARGE_KEY).agg(
+        corrected=pl.max_horizontal(pl.col("billed") - pl.col("len"), pl.lit(0, dtype=pl.Int64)).sum()
+    )
     return (
-        found.join(billed, on=CHARGE_KEY, how="left", nulls_equal=True)
-        .filter(pl.col("billed").is_null() | (pl.col("charge_number") >= pl.col("billed")))
-        .drop("billed")
+        found.join(billed, on=of_amount, how="left", nulls_equal=True)
+        .filter(place.over(of_amount, order_by="charge_number") >= pl.col("billed").fill_null(0))
+        .join(others, on=CHARGE_KEY, how="left", nulls_equal=True)
+        .filter(place.over(CHARGE_KEY, order_by="charge_number") >= pl.col("corrected").fill_null(0))
+        .drop("billed", "corrected")
     )
 
 

@@ -24,8 +24,9 @@ class Inputs:
     every open period. invoiced: references that moved since final invoices counted them (`metering.attribute`); None
     where none did. states and values reach back to the start of the first billed period and of the month.
     past: what levels of time-weighted metrics come to before that (`metering.history`); empty without such metrics.
-    events: read only where something is listed as unbilled, or counts against a tolerance. billed_charges, scheduled:
-    charges that final invoices have, and the SCHEDULED invoices that exist (`charging.Terms`). books: what is drawn.
+    events: read only where something is listed as unbilled, or counts against a tolerance. billed_charges, fees,
+    scheduled: charges that final invoices have, seats of subscriptions among them, and the SCHEDULED invoices that
+    exist (`charging.Terms`). books: what is drawn.
     """
 
     catalog: Catalog
@@ -37,6 +38,7 @@ class Inputs:
     past: pl.LazyFrame
     events: EventsAt
     billed_charges: pl.LazyFrame
+    fees: pl.LazyFrame
     scheduled: pl.LazyFrame
     books: Books
     sealed_months: tuple[str, ...]

@@ -98,6 +98,7 @@ def charging_terms(given: Inputs) -> charging.Terms:
         frames=given.frames,
         periods=given.periods,
         billed=given.billed_charges,
+        fees=given.fees,
         taken=given.scheduled,
         month=given.month,
         now=given.now,

@@ -12,13 +12,13 @@ import polars as pl
 from billing_assets import __version__
 from billing_assets.catalog import Catalog
 from billing_assets.errors import Overtaken
-from billing_assets.invoicing.consolidation import OF_PERIODS
 from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.metering.grain import LATE
 from billing_assets.pipeline import Bill, Hold, bill, month_after
 from billing_assets.runs import months
 from billing_assets.runs.inputs import counting, holding, inputs, sealed_months, watermarks
 from billing_assets.runs.overflow import naming_overflows
+from billing_assets.runs.periods import closed_periods
 from billing_assets.runs.reports import DraftReport, RateReport
 from billing_assets.runs.tables import as_table
 from billing_assets.schemas import TABLES
@@ -45,7 +45,7 @@ def _rate_month(lake: Lake, catalog: Catalog, month: str, marks: Watermarks) -> 
     given = inputs(lake, catalog, now, month, marks)
     billed = bill(given, holding(lake), counting(lake))
     computed = lake.collect_all(billed.frames())
-    kept = {name: computed[name] for name in ("invoices", "line_items", "equation")}
+    kept = {name: computed[name] for name in months.OF_BOOKS}
     months.keep(asked, months.Month(**kept, settled=billed.settled))
     drafts = computed["invoices"].filter(pl.col("close_month") == month)
     of_month = lake.collect(given.periods.filter(pl.col("close_month") == month).select("contract_id", "period_start"))
@@ -60,7 +60,7 @@ def _rate_month(lake: Lake, catalog: Catalog, month: str, marks: Watermarks) -> 
         )
     )
     usage, unbilled = computed["usage"].filter(pl.col("month") == month), computed["unbilled"]
-    final = final_periods(lake, given.periods, marks)
+    final = closed_periods(lake, marks.ledger_through).select("contract_id", "period_start")
     for table, rows in (("rated_lines", lines), ("usage", usage), ("unbilled_usage", unbilled)):
         replace_open(lake, table, rows, month, final, marks)
     return RateReport(
@@ -73,17 +73,6 @@ def _rate_month(lake: Lake, catalog: Catalog, month: str, marks: Watermarks) -> 
         unrated=computed["unrated"],
         unbilled=by_disposition(unbilled),
     )
-
-
-def final_periods(lake: Lake, periods: pl.LazyFrame, marks: Watermarks) -> pl.LazyFrame:
-    """Grain (contract, billing period): those that were final when the computation began.
-
-    Of `periods` the ones that are not open, which may have no invoice; and those of contracts that the catalog lacks.
-    """
-    keys = ["contract_id", "period_start"]
-    invoices = lake.scan("invoices", through={"batch_no": marks.ledger_through})
-    finalized = invoices.filter(pl.col("status") == "FINALIZED", pl.col("invoice_type").is_in(OF_PERIODS)).select(keys)
-    return pl.concat([periods.filter(~pl.col("is_open")).select(keys), finalized]).unique()
 
 
 def replace_open(

@@ -27,12 +27,12 @@ from billing_assets.runs.inputs import (
     inputs,
     open_trueups,
     sealed_months,
-    started_periods,
     watermarks,
 )
 from billing_assets.runs.late import late_months
 from billing_assets.runs.months import Month, month_of
 from billing_assets.runs.overflow import naming_overflows
+from billing_assets.runs.periods import closed_periods, closed_rows, started_periods
 from billing_assets.runs.reports import FinalizeReport
 from billing_assets.runs.seals import months_between, months_to_seal, seals
 from billing_assets.runs.tables import as_table
@@ -40,6 +40,8 @@ from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
 
 SEQUENCE = "books"
+WRITTEN = ("invoices", "ledger_entries", "closed_periods", "month_closes")
+"""A batch that would put nothing into any of these is not written."""
 TOP_CUSTOMERS = 10
 
 
@@ -53,7 +55,7 @@ class Books:
 
     @property
     def is_empty(self) -> bool:
-        return all(self.rows[name].is_empty() for name in ("invoices", "ledger_entries", "month_closes"))
+        return all(self.rows[name].is_empty() for name in WRITTEN)
 
 
 @naming_overflows
@@ -161,18 +163,21 @@ def books_of(
     final = numbered(final, last_numbers, settings.issuing_entity, settings.invoice_number_format)
     invoices = lake.collect(stamped(final, marks))
     items = computed.line_items.join(invoices.select("invoice_id"), on="invoice_id", how="semi")
-    sealed = months_to_seal(lake, catalog, marks, invoices, computed.invoices, month)
+    closed = closed_rows(computed.of_periods, computed.invoices, invoices, marks, month)
+    sealed = months_to_seal(lake, catalog, marks, invoices, computed.invoices, closed, month)
     events = events_of(invoices.lazy(), "FINALIZED", marks.computed_as_of, by)
     rows = {
         "line_items": items,
         "ledger_entries": entries,
         "invoice_events": events.collect(),
+        "closed_periods": closed,
         "invoices": invoices,
     }
     rows["month_closes"] = seals(lake, marks, sealed, rows, by, listed)
-    checks = gate(invoices.lazy(), items.lazy(), taken, computed.equation.lazy())
+    periods = pl.concat([closed_periods(lake, marks.ledger_through), closed.lazy()])
+    checks = gate(invoices.lazy(), items.lazy(), periods, taken, computed.equation.lazy())
     ledger = lake.scan("ledger_entries", through={"batch_no": marks.ledger_through})
-    checks |= ledger_gate(items.lazy(), entries.lazy(), ledger)
+    checks |= ledger_gate(items.lazy(), entries.lazy(), ledger, access_of(computed))
     return Books(rows, computed.invoices, lake.collect_all(checks))
 
 
@@ -191,6 +196,15 @@ def final_of(
     final = lake.collect(pl.concat([others, trueups])).lazy()
     until = month_after(datetime.strptime(month, "%Y-%m").replace(tzinfo=marks.computed_as_of.tzinfo))
     return final, lake.collect(settled.entries(final, until, month, sealed))
+
+
+def access_of(computed: Month) -> pl.LazyFrame:
+    """When each segment may be drawn, by segment_id."""
+    dates = {"segment_id": pl.String(), "access_starting_at": TIMESTAMP, "access_ending_before": TIMESTAMP}
+    if computed.settled is None:
+        return pl.LazyFrame(schema=dates)
+    access = computed.settled.drawing.balances.access
+    return access.select("segment_id", access_starting_at="starting_at", access_ending_before="ending_before")
 
 
 def write(batch: batches.Batch, books: Books, now: datetime) -> None:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime
 
 import polars as pl
 
 from billing_assets import __version__, metering
 from billing_assets.catalog import Catalog, CatalogFrames, resolve
+from billing_assets.charges import FEE
 from billing_assets.charges.lines import CHARGE_KEY
 from billing_assets.columns import TIMESTAMP
-from billing_assets.commitments import ENTRY
-from billing_assets.invoicing.consolidation import OF_PERIODS, on_invoices
+from billing_assets.commitments import ENTRY, known_segments, recorded_segments
 from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.money import zero
-from billing_assets.periods import billing_periods, close_month
+from billing_assets.periods import close_month
 from billing_assets.pipeline import Books, Count, EventsAt, Hold, Inputs
 from billing_assets.runs.invoiced import invoiced_references
+from billing_assets.runs.periods import started_periods, void_invoices
 from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
 
@@ -43,7 +45,7 @@ def inputs(
     """
     events_through = marks.events_through if marks else lake.committed("ingest")
     books_through = marks.ledger_through if marks else lake.committed("books")
-    frames = resolve(catalog)
+    frames = with_known_segments(lake, resolve(catalog), books_through)
     periods = lake.collect(started_periods(lake, frames.contracts, catalog.settings.starting_at, now, books_through))
     asked = pl.lit(value=True) if month is None else is_asked(lake, frames, month)
     periods = periods.with_columns(is_billed=pl.col("is_open") & asked)
@@ -63,6 +65,7 @@ def inputs(
         past=past_levels(lake, catalog, first.date(), read),
         events=events_at(lake, read),
         billed_charges=billed_charges(lake, books_through),
+        fees=fees(lake, books_through),
         scheduled=scheduled_invoices(lake, books_through),
         books=books(lake, frames, periods.lazy(), books_through),
         sealed_months=sealed_months(lake, books_through),
@@ -99,6 +102,23 @@ def books(lake: Lake, frames: CatalogFrames, periods: pl.LazyFrame, books_throug
     )
 
 
+def with_known_segments(lake: Lake, frames: CatalogFrames, books_through: int) -> CatalogFrames:
+    """`frames` with the access segments of schedules under the names that the ledger has for them (`known_segments`);
+    as they are where no item was put before one that is granted, or taken away. A POSTPAID commit has one segment."""
+    several = frames.access_segments.filter(pl.col("balance_type") != "POSTPAID")
+    ledger = lake.scan("ledger_entries", through={"batch_no": books_through}).select(*ENTRY)
+    recorded = recorded_segments(ledger.join(several.select("balance_id").unique(), on="balance_id", how="semi"))
+    same = ["segment_id", "starting_at"]
+    odd = lake.collect(recorded.join(several.select(same), on=same, how="anti").select("balance_id").unique())
+    if odd.is_empty():
+        return frames
+    moved = several.join(odd.lazy(), on="balance_id", how="semi")
+    named = known_segments(moved, recorded.join(odd.lazy(), on="balance_id", how="semi"))
+    others = frames.access_segments.join(odd.lazy(), on="balance_id", how="anti")
+    columns = others.collect_schema().names()
+    return replace(frames, access_segments=lake.collect(pl.concat([others, named.select(columns)])).lazy())
+
+
 def purchases(lake: Lake, frames: CatalogFrames, books_through: int) -> pl.LazyFrame:
     """PURCHASE rows: what thresholds have bought on invoices that are not void. A line has units as its quantity, and
     money before a discount as its list amount."""
@@ -111,12 +131,6 @@ def purchases(lake: Lake, frames: CatalogFrames, books_through: int) -> pl.LazyF
         .sort("balance_id", "starting_at", "line_item_id")
         .select(commit_id="balance_id", bought_at="starting_at", amount=granted)
     )
-
-
-def void_invoices(lake: Lake, books_through: int) -> pl.LazyFrame:
-    """Grain invoice_id."""
-    invoices = lake.scan("invoices", through={"batch_no": books_through})
-    return invoices.filter(pl.col("status") == "VOID").select("invoice_id")
 
 
 def open_trueups(lake: Lake, frames: CatalogFrames, now: datetime, books_through: int) -> pl.LazyFrame:
@@ -132,20 +146,29 @@ def open_trueups(lake: Lake, frames: CatalogFrames, now: datetime, books_through
 
 
 def billed_charges(lake: Lake, books_through: int) -> pl.LazyFrame:
-    """Grain CHARGE_KEY: how many charges of subscriptions, schedules and purchases invoices have that are not void."""
-    through = {"batch_no": books_through}
-    is_subscription = pl.col("line_type") == "subscription"
+    """Grain (CHARGE_KEY, amount): how many charges of schedules and purchases invoices have that are not void."""
+    lines = charge_lines(lake, ("scheduled", "commit_purchase"), books_through)
+    return lines.group_by(*CHARGE_KEY, "amount").agg(billed=pl.len())
+
+
+def fees(lake: Lake, books_through: int) -> pl.LazyFrame:
+    """FEE rows: the seats of subscriptions that invoices charge which are not void. A charge may be split into what
+    balances cover and what they do not."""
+    lines = charge_lines(lake, ("subscription",), books_through)
+    spans = {"period_start": "service_period_start", "period_end": "service_period_end"}
     return (
-        lake.scan(
-            "line_items", pl.col("line_type").is_in(["subscription", "scheduled", "commit_purchase"]), through=through
-        )
-        .join(void_invoices(lake, books_through), on="invoice_id", how="anti")
-        # A subscription's charge may be split into what balances cover and what they do not.
-        .with_columns(balance_id=pl.when(~is_subscription).then("balance_id"))
-        .with_columns(contract_id="origin_contract_id")
-        .group_by(CHARGE_KEY)
-        .agg(billed=pl.when(is_subscription.first()).then(pl.lit(1, dtype=pl.UInt32)).otherwise(pl.len()))
+        lines.select("contract_id", "subscription_id", "starting_at", "quantity", **spans)
+        .group_by(name for name in FEE if name != "quantity")
+        .agg(pl.col("quantity").sum())
+        .select(*FEE)
     )
+
+
+def charge_lines(lake: Lake, line_types: tuple[str, ...], books_through: int) -> pl.LazyFrame:
+    """Lines of invoices that are not void, with the contract that they come from as contract_id."""
+    lines = lake.scan("line_items", pl.col("line_type").is_in(line_types), through={"batch_no": books_through})
+    standing = lines.join(void_invoices(lake, books_through), on="invoice_id", how="anti")
+    return standing.with_columns(contract_id="origin_contract_id")
 
 
 def scheduled_invoices(lake: Lake, books_through: int) -> pl.LazyFrame:
@@ -182,40 +205,6 @@ def events_at(lake: Lake, through: Mapping[str, int]) -> EventsAt:
 
 SAMPLED = ("event_date", "customer_ref", "transaction_id", "event_type", "timestamp", "properties", "ingest_batch")
 """Columns of events that a list of unbilled usage is made of."""
-
-
-def started_periods(
-    lake: Lake, contracts: pl.LazyFrame, since: datetime, now: datetime, books_through: int
-) -> pl.LazyFrame:
-    """One row per (contract, billing period) that has started by `now`, with its close month and whether it is open.
-
-    A period is closed by the invoice that it is on, unless that is void, and where its contract skips zero invoices, by
-    the seal of its month.
-    """
-    through = {"batch_no": books_through}
-    closed = (
-        lake.scan("invoices", through=through)
-        .filter(pl.col("invoice_type").is_in(OF_PERIODS), pl.col("status") != "VOID")
-        .select(
-            "events_through",
-            invoice_contract_id="contract_id",
-            invoice_period_start="period_start",
-            final_issued_at="issued_at",
-        )
-    )
-    seals = lake.scan("month_closes", through=through).select("close_month", seal_through="events_through")
-    # A skipped period has no invoice to say what it has seen; the seal of its month says it.
-    seen = pl.coalesce("events_through", pl.when("skip_zero_invoices").then("seal_through"))
-    return (
-        billing_periods(contracts.rename({"late_usage": "late_usage_policy"}), since, now + timedelta(microseconds=1))
-        .pipe(on_invoices)
-        .with_columns(close_month=close_month(pl.col("invoice_period_end")))
-        .join(closed, on=["invoice_contract_id", "invoice_period_start"], how="left")
-        .join(seals, on="close_month", how="left")
-        .with_columns(events_through=seen)
-        .with_columns(is_open=pl.col("events_through").is_null())
-        .drop("seal_through")
-    )
 
 
 def sealed_months(lake: Lake, books_through: int | None = None) -> tuple[str, ...]:

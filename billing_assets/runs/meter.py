@@ -11,9 +11,9 @@ import polars as pl
 
 from billing_assets import metering
 from billing_assets.catalog import Catalog, resolve
-from billing_assets.runs.inputs import started_periods
 from billing_assets.runs.late import first_new_day
 from billing_assets.runs.overflow import naming_overflows
+from billing_assets.runs.periods import started_periods
 from billing_assets.runs.reports import MeterReport
 from billing_assets.storage.lake import Lake
 from billing_assets.storage.slices import Slice

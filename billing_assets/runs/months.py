@@ -18,7 +18,17 @@ from billing_assets.pipeline import Settled, bill
 from billing_assets.runs.inputs import counting, holding, inputs
 from billing_assets.storage.lake import Lake
 
-READ = ("usage_states", "usage_values", "events", "invoices", "ledger_entries", "month_closes", "batches")
+READ = (
+    "usage_states",
+    "usage_values",
+    "events",
+    "invoices",
+    "invoice_events",
+    "closed_periods",
+    "ledger_entries",
+    "month_closes",
+    "batches",
+)
 """Every table that a computation reads. `batches` has the watermarks, and changes with each batch."""
 
 
@@ -37,13 +47,18 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """Drafts of a month and of what draws before them, their lines, the equation of usage, and what is drawn."""
+    """Drafts of a month and of what draws before them, their lines, the periods that they bill, the equation of usage,
+    and what is drawn."""
 
     invoices: pl.DataFrame
     line_items: pl.DataFrame
+    of_periods: pl.DataFrame
     equation: pl.DataFrame
     settled: Settled | None
 
+
+OF_BOOKS = ("invoices", "line_items", "of_periods", "equation")
+"""Frames of a bill that a batch of the books is made of."""
 
 _kept: dict[Question, Month] = {}
 
@@ -79,5 +94,5 @@ def month_of(lake: Lake, catalog: Catalog, month: str, marks: Watermarks) -> Mon
     if kept is not None:
         return kept
     billed = bill(inputs(lake, catalog, marks.computed_as_of, month, marks), holding(lake), counting(lake))
-    needed = {"invoices": billed.invoices, "line_items": billed.line_items, "equation": billed.equation}
+    needed = {name: frame for name, frame in billed.frames().items() if name in OF_BOOKS}
     return Month(**lake.collect_all(needed), settled=billed.settled)

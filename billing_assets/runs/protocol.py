@@ -20,7 +20,7 @@ Intent = Mapping[str, Any]
 """All that a batch's result depends on: `kind`, `now`, watermarks, catalog version, files, what is to be finalized."""
 
 NOTHING = "nothing"
-_CLOSE = ("line_items", "ledger_entries", "invoice_events", "invoices", "month_closes")
+_CLOSE = ("line_items", "ledger_entries", "invoice_events", "closed_periods", "invoices", "month_closes")
 PROTOCOL: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType(
     {
         ("ingest", "ingest"): ("rejected_events", "duplicate_events", "events", "ingested_files"),

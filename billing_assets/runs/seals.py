@@ -14,26 +14,30 @@ from billing_assets.catalog import Catalog, resolve
 from billing_assets.columns import TIMESTAMP
 from billing_assets.identity import digest
 from billing_assets.invoicing.finalize import Watermarks
-from billing_assets.runs.inputs import sealed_months, started_periods
+from billing_assets.runs.inputs import sealed_months
+from billing_assets.runs.periods import started_periods
 from billing_assets.storage.lake import Lake
 
 
 def months_to_seal(
-    lake: Lake, catalog: Catalog, marks: Watermarks, finalized: pl.DataFrame, drafts: pl.DataFrame, month: str
+    lake: Lake,
+    catalog: Catalog,
+    marks: Watermarks,
+    finalized: pl.DataFrame,
+    drafts: pl.DataFrame,
+    closed: pl.DataFrame,
+    month: str,
 ) -> tuple[str, ...]:
-    """Months up to `month` that are over, not sealed, and of which nothing is open once `finalized` is final.
+    """Months up to `month` that are over, not sealed, and of which nothing is open once `finalized` is final and the
+    periods `closed` are closed.
 
     Months are sealed in order, so that each opening balance is the closing balance before it; the first month with
-    something open ends the sequence. A period of `month` that has no draft is skipped by its contract's choice, and
-    does not keep the month open.
+    something open ends the sequence.
     """
     settings, now = catalog.settings, marks.computed_as_of
     sealed = sealed_months(lake, marks.ledger_through)
     periods = started_periods(lake, resolve(catalog).contracts, settings.starting_at, now, marks.ledger_through)
-    final = finalized.lazy().select(invoice_contract_id="contract_id", invoice_period_start="period_start")
-    others = periods.filter("is_open", pl.col("close_month") != month).join(
-        final, on=["invoice_contract_id", "invoice_period_start"], how="anti"
-    )
+    others = periods.filter("is_open").join(closed.lazy(), on=["contract_id", "period_start"], how="anti")
     open_months = set(lake.collect(others)["close_month"])
     open_months |= set(drafts.join(finalized.select("invoice_id"), on="invoice_id", how="anti")["close_month"])
     chosen = []

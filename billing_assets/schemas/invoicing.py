@@ -70,6 +70,25 @@ class Invoices(Table):
     batch_no: int = required("Books batch that wrote the row")
 
 
+class ClosedPeriods(Table):
+    """Billing periods that are over for good: billed by an invoice, or skipped over nothing. Grain: (contract_id,
+    period_start, batch_no). What is in here is not billed again, whatever periods the catalog says later; the period of
+    an invoice that is void is open again."""
+
+    contract_id: str = required("Contract whose usage it is")
+    period_start: Timestamp = required("Start of the period")
+    period_end: Timestamp = required("End of the period, exclusive")
+    full_start: Timestamp = required("Start of the period before the contract or an earlier invoice cut it")
+    full_end: Timestamp = required("End of the period before the contract cut it, exclusive")
+    customer_id: str = required("Customer of the contract")
+    close_month: str = required("Month that the period belongs to")
+    invoice_id: str = optional("Invoice that it is on; null where it was skipped")
+    issued_at: Timestamp = required("When its invoice was issued, or would have been")
+    events_through: int = required("Last ingest batch that was seen")
+    catalog_version: str = required("Content hash of the catalog")
+    batch_no: int = required("Books batch that wrote the row")
+
+
 class DraftInvoices(Invoices):
     """Invoices as of the last refresh, of all open periods. Grain: one row per invoice_id. Overwritten whole."""
 

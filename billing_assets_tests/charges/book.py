@@ -248,7 +248,8 @@ class Book:
         """Every billing period that ends in (since, until], and the invoice that it is on."""
         periods = billing_periods(self.frames().contracts, at("2020-01-01"), at(until) + timedelta(days=800))
         ends = pl.col("period_end")
-        return on_invoices(periods.filter(ends > at(since), ends <= at(until)))
+        found = on_invoices(periods.filter(ends > at(since), ends <= at(until)))
+        return found.with_columns(regeneration=pl.lit(0, dtype=pl.Int64))
 
     def headers(self, since: str, until: str) -> pl.LazyFrame:
         """The usage invoices of `periods`."""

@@ -67,14 +67,18 @@ def frames(directory: Path) -> CatalogFrames:
     return resolve(load_catalog(directory))
 
 
+NO_FEES = pl.LazyFrame(schema=charges.FEE)
+
+
 def january() -> pl.LazyFrame:
     schema = {"contract_id": pl.String(), "since": TIMESTAMP, "horizon": TIMESTAMP}
     return pl.LazyFrame([("c", at("2026-01-01"), at("2026-01-31"))], schema=schema, orient="row")
 
 
 def subscription_charges(found: CatalogFrames) -> list[tuple[Any, ...]]:
-    periods = charges.subscription_periods(found, january())
-    lines = charges.subscription_lines(periods, subscription_prices(periods, found.charge_rates, found), found)
+    periods = charges.subscription_periods(found, january(), NO_FEES)
+    prices = subscription_prices(periods, found.charge_rates, found)
+    lines = charges.subscription_lines(periods, prices, found, NO_FEES)
     return read(lines, "subscription_id", "placed_at", "quantity", "unit_price", "name")
 
 

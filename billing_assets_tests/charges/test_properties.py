@@ -19,6 +19,7 @@ from billing_assets_tests.charges import reckoning
 from billing_assets_tests.charges.book import Book, steps
 from billing_assets_tests.charges.strategies import Case, cases, instants
 
+NO_FEES = pl.LazyFrame(schema=charges.FEE)
 THOROUGH = settings(max_examples=35, suppress_health_check=[HealthCheck.too_slow])
 GROUPS = st.lists(cases(), min_size=1, max_size=6)
 
@@ -99,9 +100,9 @@ def exact(row: tuple[Any, ...]) -> tuple[Any, ...]:
 def test_subscriptions(group: list[Case], since: datetime, length: int) -> None:
     book, horizon = book_of(group), since + timedelta(days=length)
     frames = book.frames()
-    periods = charges.subscription_periods(frames, book.spans(iso(since), iso(horizon)))
+    periods = charges.subscription_periods(frames, book.spans(iso(since), iso(horizon)), NO_FEES)
     prices = subscription_prices(periods, frames.charge_rates, frames)
-    found = charges.subscription_lines(periods, prices, frames).collect().lazy()
+    found = charges.subscription_lines(periods, prices, frames, NO_FEES).collect().lazy()
     shown = ("placed_at", "placement", "starting_at", "quantity", "unit_price", "amount")
     for number, case in enumerate(group):
         expected = reckoning.subscription_lines(case.contract, case.subscription, since, horizon)

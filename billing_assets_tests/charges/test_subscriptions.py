@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from billing_assets.charges import subscription_lines, subscription_periods, unrated_subscriptions
+from billing_assets.charges import FEE, subscription_lines, subscription_periods, unrated_subscriptions
 from billing_assets.rating.subscriptions import subscription_prices
 from billing_assets_tests.charges.book import Book, read
 
@@ -18,12 +18,16 @@ DATA = Path(__file__).parents[1] / "data" / "vectors"
 VECTORS = json.loads((DATA / "aggregation_and_adjustments.json").read_text())["vectors"]
 EXAMPLES = {one["id"]: one for one in json.loads((DATA / "worked_examples.json").read_text())["examples"]}
 
+NO_FEES = pl.LazyFrame(schema=FEE)
 
-def charged(book: Book, since: str = "2020-01-01", horizon: str = "2026-03-01") -> tuple[pl.LazyFrame, pl.LazyFrame]:
+
+def charged(
+    book: Book, since: str = "2020-01-01", horizon: str = "2026-03-01", fees: pl.LazyFrame = NO_FEES
+) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     frames = book.frames()
-    periods = subscription_periods(frames, book.spans(since, horizon))
+    periods = subscription_periods(frames, book.spans(since, horizon), fees)
     prices = subscription_prices(periods, frames.charge_rates, frames)
-    return subscription_lines(periods, prices, frames), unrated_subscriptions(periods, prices, frames)
+    return subscription_lines(periods, prices, frames, fees), unrated_subscriptions(periods, prices, frames, fees)
 
 
 def lines(book: Book, *columns: str, since: str = "2020-01-01", horizon: str = "2026-03-01") -> list[tuple[Any, ...]]:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 
 from billing_assets.columns import DECIMAL, TIMESTAMP
 from billing_assets.commitments.invariants import (
+    applied_access,
     covered_outside_access,
     overdrawn_balances,
     repeated_entries,
@@ -26,6 +27,7 @@ from billing_assets_tests.commitments.test_covered import invoice
 
 TEXT = pl.String()
 ENTRY = dict.fromkeys(("entry_id", "balance_id", "segment_id", "entry_type", "invoice_id", "customer_id", "unit"), TEXT)
+DATES = ("starting_at", "ending_before", "service_period_start", "service_period_end")
 ITEM = dict.fromkeys(("invoice_id", "line_item_id", "line_type", "segment_id"), TEXT)
 
 
@@ -38,8 +40,8 @@ def ledger(*rows: tuple[str, str, int], **terms: Any) -> pl.LazyFrame:
 
 
 def items(*rows: dict[str, Any]) -> pl.LazyFrame:
-    schema = {**ITEM, **dict.fromkeys(("quantity", "unit_price", "amount"), DECIMAL), "starting_at": TIMESTAMP,
-              "ending_before": TIMESTAMP}  # fmt: skip
+    schema = {**ITEM, **dict.fromkeys(("quantity", "unit_price", "amount"), DECIMAL),
+              **dict.fromkeys(DATES, TIMESTAMP)}  # fmt: skip
     whole = {"invoice_id": "i", "line_type": "usage", "quantity": Decimal(1), "unit_price": Decimal(0),
              "amount": Decimal(0), "segment_id": None, "starting_at": JANUARY, "ending_before": FEBRUARY}  # fmt: skip
     return pl.LazyFrame(
@@ -92,6 +94,16 @@ def test_nothing_is_covered_outside_its_segment(start: datetime, end: datetime, 
     covered = {"segment_id": "a", "starting_at": start, "ending_before": end}
     access = {"segment_id": "a", "access_starting_at": JANUARY, "access_ending_before": day(15)}
     assert found(covered_outside_access(items(covered, {}), pl.LazyFrame([access]))) == breaches
+
+
+def test_final_lines_are_held_against_the_access_that_their_invoice_shows() -> None:
+    period = {"service_period_start": JANUARY, "service_period_end": day(31)}
+    applied = {"line_type": "applied_commit_or_credit", "segment_id": "a", "invoice_id": "i", **period}
+    used = {"segment_id": "a", "invoice_id": "i", "starting_at": day(3), "ending_before": day(9)}
+    whole, cut = ({"starting_at": JANUARY, "ending_before": end} for end in (day(31), day(8)))
+    for shown, breaches in ((whole, 0), (cut, 1)):
+        lines = items(used, {**applied, **shown})
+        assert found(covered_outside_access(lines, applied_access(lines))) == breaches
 
 
 def test_a_line_is_multiplied_exactly_where_nothing_is_drawn() -> None:

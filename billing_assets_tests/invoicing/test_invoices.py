@@ -35,6 +35,7 @@ def periods(*contracts: str, digits: int = 2, skip_zero: bool = False) -> pl.Laz
             "metric_exception_tolerance": 0,
             "period_start": START,
             "period_end": END,
+            "regeneration": 0,
         }
         for contract in contracts
     ]

@@ -43,8 +43,8 @@ EVENT = {
     "timestamp": TIMESTAMP, "properties": pl.String(), "ingest_batch": pl.Int64(),
 }  # fmt: skip
 PERIOD = {
-    "contract_id": pl.String(), "period_start": TIMESTAMP, "period_end": TIMESTAMP, "close_month": pl.String(),
-    "is_billed": pl.Boolean(), "events_through": pl.Int64(),
+    "contract_id": pl.String(), "customer_id": pl.String(), "period_start": TIMESTAMP, "period_end": TIMESTAMP,
+    "close_month": pl.String(), "is_billed": pl.Boolean(), "events_through": pl.Int64(),
 }  # fmt: skip
 DATED = {"starting_at": TIMESTAMP, "ending_before": TIMESTAMP}
 
@@ -168,8 +168,8 @@ class World:
         bounds = [starts, *cuts, ends or starts + timedelta(days=31)]
         for low, high in itertools.pairwise(bounds):
             self.periods.append(
-                {"contract_id": contract, "period_start": low, "period_end": high, "close_month": "2026-01",
-                 "is_billed": True, "events_through": None}
+                {"contract_id": contract, "customer_id": customer, "period_start": low, "period_end": high,
+                 "close_month": "2026-01", "is_billed": True, "events_through": None}
             )  # fmt: skip
         names = [one["id"] for one in self.products] if sells is None else sells
         self.sells |= {(contract, name) for name in names}

@@ -15,7 +15,7 @@ from billing_assets_tests.runs.stopping import killing_at
 from billing_assets_tests.storage.rows import rows
 
 NOW = datetime(2026, 2, 2, tzinfo=UTC)
-TABLES = ("line_items", "ledger_entries", "invoice_events", "invoices", "month_closes")
+TABLES = ("line_items", "ledger_entries", "invoice_events", "closed_periods", "invoices", "month_closes")
 
 
 def clock() -> datetime:
@@ -39,6 +39,7 @@ def finish(batch: Batch) -> None:
     batch.write("line_items", _frame("line_items", [row | {"line_type": "usage"} for row in each]))
     batch.write("ledger_entries", _frame("ledger_entries", []))
     batch.write("invoice_events", _frame("invoice_events", [row | {"event": "FINALIZED"} for row in each]))
+    batch.write("closed_periods", _frame("closed_periods", each))
     final = {"invoice_type": "USAGE", "status": "FINALIZED"}
     batch.write("invoices", _frame("invoices", [row | final for row in each]))
     batch.write("month_closes", _frame("month_closes", [own]))

@@ -15,11 +15,12 @@ NAMED_BY_INTERFACE = """
     events rejected_events duplicate_events ingested_files usage_states usage_values usage rated_lines unbilled_usage
     invoices line_items ledger_entries balances batches actions invoice_events month_closes catalog_versions
     check_failures customers customer_aliases products billable_metrics rate_cards rates contracts overrides commits
-    subscriptions draft_invoices draft_line_items pending_ledger_entries invoice_variances metered_slices
+    subscriptions draft_invoices draft_line_items pending_ledger_entries invoice_variances metered_slices closed_periods
 """
 
 APPEND_ONLY = {
     *("line_items", "ledger_entries", "invoice_events", "batches", "actions", "month_closes", "catalog_versions"),
+    "closed_periods",
 }
 
 
