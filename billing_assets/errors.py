@@ -46,6 +46,12 @@ class CatalogError(BillingError):
         return "\n".join(str(problem) for problem in self.problems)
 
 
+class CatalogContradiction(BillingError):
+    """The catalog lacks what the books need to tell what is billed already."""
+
+    exit_code = 1
+
+
 class UsageError(BillingError):
     """A command was called in a way that cannot work, whatever the data."""
 

@@ -19,7 +19,7 @@ from billing_assets.money import zero
 from billing_assets.periods import close_month
 from billing_assets.pipeline import Books, Count, EventsAt, Hold, Inputs
 from billing_assets.runs.invoiced import invoiced_references
-from billing_assets.runs.periods import started_periods, void_invoices
+from billing_assets.runs.periods import refuse_forgotten, started_periods, void_invoices
 from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
 
@@ -48,6 +48,7 @@ def inputs(
     frames = with_known_segments(lake, resolve(catalog), books_through)
     periods = lake.collect(started_periods(lake, frames.contracts, catalog.settings.starting_at, now, books_through))
     asked = pl.lit(value=True) if month is None else is_asked(lake, frames, month)
+    refuse_forgotten(periods)
     periods = periods.with_columns(is_billed=pl.col("is_open") & asked)
     thresholds = lake.collect(frames.thresholds.select("pool").unique())["pool"]
     is_watched = pl.col("is_open") & pl.col("pool").is_in(thresholds.implode())

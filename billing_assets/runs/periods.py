@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from billing_assets.columns import TIMESTAMP
+from billing_assets.errors import CatalogContradiction
 from billing_assets.invoicing.consolidation import OF_PERIODS, on_invoices
 from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.periods import billing_periods, close_month, uncovered
@@ -57,6 +58,29 @@ def closed_periods(lake: Lake, books_through: int) -> pl.LazyFrame:
     """Grain (contract, billing period): CLOSED, periods billed by an invoice that stands, or skipped."""
     rows = lake.scan("closed_periods", through={"batch_no": books_through}).select(CLOSED)
     return rows.join(void_invoices(lake, books_through), on="invoice_id", how="anti")
+
+
+def refuse_forgotten(periods: pl.DataFrame) -> None:
+    """Raise CatalogContradiction where a customer has an open period over hours that are final under a contract that is
+    no longer in the catalog: which of their usage is billed cannot be told without it. `periods`: `started_periods`."""
+    final = periods.filter(~pl.col("is_open"), pl.col("contract_position").is_null())
+    others = periods.filter("is_open").select(
+        "customer_id", other="contract_id", other_start="period_start", other_end="period_end"
+    )
+    both = final.join(others, on="customer_id").filter(
+        pl.col("period_start") < pl.col("other_end"), pl.col("other_start") < pl.col("period_end")
+    )
+    if both.is_empty():
+        return
+    found = both.group_by("contract_id").agg(pl.col("other").unique().sort(), end=pl.col("period_end").max())
+    named = "; ".join(
+        f"{contract} is billed up to {end:%Y-%m-%d %H:%M} UTC, and {', '.join(other)} has an open period before that"
+        for contract, other, end in found.sort("contract_id").rows()
+    )
+    raise CatalogContradiction(
+        f"contracts with final invoices are not in the catalog: {named}. Put them back into the catalog (with an "
+        "ending_before, if they are over), or let the other contracts start where they end"
+    )
 
 
 def regenerations(lake: Lake, books_through: int) -> pl.LazyFrame:
