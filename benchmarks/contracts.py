@@ -161,7 +161,7 @@ def _periods(contracts: pl.LazyFrame) -> pl.LazyFrame:
         billing_periods(named, SINCE, NOW)
         .pipe(on_invoices)
         .with_columns(close_month=month, events_through=pl.lit(None, dtype=pl.Int64), is_open=pl.lit(value=True))
-        .with_columns(is_billed=pl.col("close_month") == MONTH)
+        .with_columns(is_billed=pl.col("close_month") == MONTH, regeneration=pl.lit(0, dtype=pl.Int64))
     )
 
 
