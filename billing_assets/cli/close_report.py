@@ -204,7 +204,7 @@ def _print_rest(content: Content) -> None:
         heading(f"Late usage: {counted(events, 'event')} for {counted(len(content['late_usage']), 'final invoice')}")
         for row in content["late_usage"]:
             say(f"  {row['invoice_number']}  {row['customer_id']}  {counted(row['events'], 'event')}")
-        say("  accepted and kept; a final invoice does not change, and late usage is not billed yet")
+        say("  a final invoice does not change; `late_usage` of the contract says what bills it (invoice_variances)")
     if content["ledger"]:
         heading("Ledger movements")
         print_table(content["ledger"], LEDGER, indent=2)

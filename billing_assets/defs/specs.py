@@ -17,7 +17,7 @@ LAKE_POOL = "lake"
 INGESTION = ("ingested_files", "rejected_events", "duplicate_events")
 RATED = ("rated_lines", "usage", "unbilled_usage")
 BOOKS = ("invoices", "line_items", "ledger_entries", "invoice_events", "closed_periods", "month_closes")
-DRAFTS = ("draft_invoices", "draft_line_items", "pending_ledger_entries", "balances")
+DRAFTS = ("draft_invoices", "draft_line_items", "invoice_variances", "pending_ledger_entries", "balances")
 
 
 def asset_spec(name: str, group: str, deps: Iterable[Any], **extra: Any) -> dg.AssetSpec:

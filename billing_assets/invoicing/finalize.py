@@ -10,6 +10,7 @@ import polars as pl
 
 from billing_assets.columns import TIMESTAMP
 from billing_assets.invoicing.drafts import NOT_HELD
+from billing_assets.invoicing.headers import CORRECTION
 from billing_assets.periods import close_month
 
 
@@ -31,7 +32,8 @@ def due(drafts: pl.LazyFrame, now: datetime, month: str) -> pl.LazyFrame:
 
     `drafts` has the pools of balances. True-ups among them may still wait for others (`commitments.ready`).
     """
-    of_month = pl.col("close_month") == month
+    # A correction is dated by the run that issues it.
+    of_month = (pl.col("close_month") == month) | (pl.col("invoice_type") == CORRECTION)
     asked = drafts.filter(of_month).select("pool").drop_nulls().unique()
     # One of the instant at which the month ends is of the next, and draws before the usage that ends there.
     is_scheduled = pl.col("invoice_type") == "SCHEDULED"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 
 from billing_assets.columns import DECIMAL, TIMESTAMP
 from billing_assets.identity import stable_id
 from billing_assets.periods import close_month
+
+CORRECTION = "CORRECTION"
+"""An invoice of late usage of a contract that has no open period to carry it, or wants it apart."""
 
 
 def usage_invoices(periods: pl.LazyFrame, customers: pl.LazyFrame, grace_period: timedelta) -> pl.LazyFrame:
@@ -58,6 +61,39 @@ def trueup_invoices(found: pl.LazyFrame, customers: pl.LazyFrame) -> pl.LazyFram
         payer_customer_id=pl.col("customer_id"),
         due_at=pl.col("issued_at") + pl.duration(days=pl.col("net_payment_terms_days")),
     ).join(customers.select("customer_id", "bill_to"), on="customer_id", how="left")
+
+
+def correction_invoices(
+    lines: pl.LazyFrame, taken: pl.LazyFrame, contracts: pl.LazyFrame, customers: pl.LazyFrame, now: datetime
+) -> pl.LazyFrame:
+    """One header per (paying contract, start of the closed period that `lines` correct): the CORRECTION invoices.
+
+    Dated and issued by the run, without a grace period, and in its month; period_start is that of the period that is
+    corrected. `taken` has those that exist: contract_id, period_start, regeneration.
+    """
+    payers = contracts.select("contract_id", "payer_contract_id")
+    corrected = lines.join(payers, on="contract_id").select("period_start", contract_id="payer_contract_id").unique()
+    following = taken.group_by("contract_id", "period_start").agg(pl.col("regeneration").max() + 1)
+    terms = contracts.drop("starting_at", "ending_before", "late_usage")
+    issued = pl.lit(now, dtype=TIMESTAMP)
+    return (
+        corrected.join(terms, on="contract_id")
+        .join(following, on=["contract_id", "period_start"], how="left")
+        .with_columns(
+            pl.col("regeneration").fill_null(0),
+            invoice_type=pl.lit(CORRECTION),
+            period_end=pl.lit(None, dtype=TIMESTAMP),
+            close_month=pl.lit(f"{now:%Y-%m}"),
+            invoice_date=issued.dt.date(),
+            issued_at=issued,
+            payer_customer_id=pl.col("customer_id"),
+        )
+        .with_columns(
+            invoice_id=invoice_id(pl.col("period_start")),
+            due_at=pl.col("issued_at") + pl.duration(days=pl.col("net_payment_terms_days")),
+        )
+        .join(customers.select("customer_id", "bill_to"), on="customer_id", how="left")
+    )
 
 
 def invoice_id(starts: pl.Expr) -> pl.Expr:

@@ -57,7 +57,11 @@ def repeated_invoices(invoices: pl.LazyFrame) -> pl.LazyFrame:
 def overlapping_periods(closed: pl.LazyFrame, invoices: pl.LazyFrame) -> pl.LazyFrame:
     """Closed periods of a contract that begin before another one has ended; those of void invoices do not count."""
     void = invoices.filter(pl.col("status") == "VOID").select("invoice_id")
-    spans = closed.join(void, on="invoice_id", how="anti").sort("contract_id", "period_start", "period_end")
+    spans = (
+        closed.filter(~pl.col("is_late"))
+        .join(void, on="invoice_id", how="anti")
+        .sort("contract_id", "period_start", "period_end")
+    )
     before = pl.col("period_end").cum_max().shift(1).over("contract_id")
     return (
         spans.with_columns(closed_until=before)

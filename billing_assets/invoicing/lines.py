@@ -46,6 +46,7 @@ OF_SOME: dict[str, pl.DataType] = {
     "amount_unit": pl.String(),
     "charge_number": pl.Int64(),
     **dict.fromkeys(("service_start", "service_end"), TIMESTAMP),
+    **dict.fromkeys(("corrects_invoice_id", "corrects_line_item_id"), pl.String()),
     "in_total": pl.Boolean(),
 }
 """Columns that only charges of some kinds have."""
@@ -71,7 +72,7 @@ def line_items(lines: pl.LazyFrame, headers: pl.LazyFrame) -> pl.LazyFrame:
     rounded = rounding_lines(charged, headers)
     return (
         pl.concat([charged, rounded], how="diagonal")
-        .with_columns(line_item_id=stable_id("li", [_identity(name) for name in IDENTITY]))
+        .with_columns(line_item_id=line_item_id())
         .pipe(_numbered)
         .with_columns(
             service_period_start=pl.coalesce("service_start", "period_start"),
@@ -126,6 +127,13 @@ def rounding_lines(charged: pl.LazyFrame, headers: pl.LazyFrame) -> pl.LazyFrame
             amount_unit=pl.col("currency"),
         )
     )
+
+
+def line_item_id() -> pl.Expr:
+    """The id of a line: a hash of its business key, of a late line with the line that it corrects."""
+    key = [_identity(name) for name in IDENTITY]
+    corrected = pl.col("corrects_line_item_id")
+    return pl.when(corrected.is_null()).then(stable_id("li", key)).otherwise(stable_id("li", [*key, corrected]))
 
 
 def _identity(name: str) -> pl.Expr:

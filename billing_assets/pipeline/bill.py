@@ -7,18 +7,19 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from billing_assets import metering, rating
+from billing_assets import metering
 from billing_assets.catalog import Catalog
 from billing_assets.columns import TIMESTAMP
 from billing_assets.invoicing.drafts import NOT_HELD, HoldPolicy, draft_invoices, with_predecessors
 from billing_assets.invoicing.headers import invoices_of_periods, usage_invoices
 from billing_assets.invoicing.lines import line_items
 from billing_assets.pipeline import charging
-from billing_assets.pipeline.charging import Charged, Features, charged
-from billing_assets.pipeline.drawing import Balances, Count, Drawing, Hold, Settled, balances_of
+from billing_assets.pipeline.charging import Charged, Features
+from billing_assets.pipeline.drawing import Balances, Count, Drawing, Hold, Settled
 from billing_assets.pipeline.given import Inputs
+from billing_assets.pipeline.late import placed_late
+from billing_assets.pipeline.list_prices import at_list_prices
 from billing_assets.pipeline.thresholds import with_purchases
-from billing_assets.pipeline.usage import attribution, charging_terms, priced
 
 OF_PERIOD = (
     *("contract_id", "customer_id", "period_start", "period_end", "full_start", "full_end"),
@@ -31,7 +32,8 @@ OF_PERIOD = (
 class Bill:
     """Everything that follows from Inputs. rated_lines are before commits and credits; invoices are drafts.
 
-    of_periods is every billed period with its dates and the invoice that it is on, skipped ones too.
+    of_periods is every billed period with its dates and the invoice that it is on, skipped ones too; late the closed
+    periods of which late usage is billed with these invoices (`late.Placed`).
     unrated holds invoices; unbilled lists what is not billed; equation is accepted = billed + listed by metric and day.
     settled: what the ledger is written from; None in a book without commits and credits.
     """
@@ -41,6 +43,7 @@ class Bill:
     invoices: pl.LazyFrame
     line_items: pl.LazyFrame
     of_periods: pl.LazyFrame
+    late: pl.LazyFrame
     usage: pl.LazyFrame
     unbilled: pl.LazyFrame
     equation: pl.LazyFrame
@@ -57,18 +60,12 @@ def bill(given: Inputs, hold: Hold, count: Count) -> Bill:
     Frames that several outputs need are held, so that the whole stays a chain of plans of moderate size.
     """
     given = with_purchases(given, hold, count)
-    metrics, frames = given.catalog.billable_metrics, given.frames
+    metrics = given.catalog.billable_metrics
     billed = given.periods.filter("is_billed")
-    terms = charging_terms(given)
-    has = Features.of(given.catalog)
-    balances = balances_of(frames, hold(charging.charge_spans(terms)), hold) if has.balances else None
-    attributed = attribution(given, hold, None if balances is None else balances.bounds())
-
-    of_usage = priced(given, attributed, balances, hold)
-    quantified = of_usage.quantified
-    found = charged(terms, of_usage, balances.found if balances else None, hold)
-    unrated = rating.unrated(quantified)
-    unrated = hold(unrated if found.unrated is None else pl.concat([unrated, found.unrated], how="diagonal"))
+    priced = at_list_prices(given, hold)
+    attributed, quantified, unrated, balances = priced.attributed, priced.quantified, priced.unrated, priced.balances
+    late = placed_late(given, priced.charged, hold)
+    found = late.charged
     settled = None if balances is None else settle(given, balances, found, hold, count)
 
     items = hold(line_items(shown_lines(found, settled, given), headers_of(found, settled, given)))
@@ -99,6 +96,7 @@ def bill(given: Inputs, hold: Hold, count: Count) -> Bill:
         unrated=unrated,
         invoices=drafts,
         line_items=items.join(drafts.select("invoice_id"), on="invoice_id", how="semi"),
+        late=late.periods,
         of_periods=billed.select(OF_PERIOD).join(
             found.of_periods.select("contract_id", "period_start", "invoice_id", "issued_at"),
             on=["contract_id", "period_start"],
@@ -119,6 +117,9 @@ def settle(given: Inputs, balances: Balances, found: Charged, hold: Hold, count:
     drawing = Drawing(frames, balances, given.books, given.now, hold, count)
     columns = ["invoice_id", "contract_id", "invoice_type", "period_start", "dated_at"]
     open_invoices = [usage]
+    if found.corrections is not None:
+        # Late lines draw where their usage lies, whatever they are dated.
+        open_invoices.append(found.corrections.with_columns(dated_at="issued_at"))
     if found.scheduled is not None:
         open_invoices.append(found.scheduled.with_columns(dated_at="charged_at"))
     if found.subscribed is not None:

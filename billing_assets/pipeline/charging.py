@@ -96,7 +96,7 @@ class Charged:
 
     unpriced: invoices with a charge that has no price, which holds them; grain invoice_id. unrated: composites of which
     a part has no price, as `rating.unrated` has them. scheduled: headers of the open SCHEDULED invoices of all months.
-    subscribed: as of `OpenCharges`.
+    subscribed: as of `OpenCharges`. corrections: headers of CORRECTION invoices for late usage.
     """
 
     rated_lines: pl.LazyFrame
@@ -108,6 +108,7 @@ class Charged:
     lanes: Lanes | None
     scheduled: pl.LazyFrame | None
     subscribed: pl.LazyFrame | None
+    corrections: pl.LazyFrame | None = None
 
 
 def charged(

@@ -142,7 +142,8 @@ class Drawing:
     def in_pools(self, headers: pl.LazyFrame) -> pl.LazyFrame:
         """`headers` of pools that have a balance, with the date by which they draw: period's end, or invoice date."""
         with_balance = self.balances.access.select("pool").unique()
-        dated = headers.with_columns(dated_at=pl.coalesce("period_end", "issued_at"))
+        of_period = pl.when(pl.col("invoice_type") != "CORRECTION").then("period_end")
+        dated = headers.with_columns(dated_at=pl.coalesce(of_period, "issued_at"))
         return dated.join(with_balance, on="pool", how="semi")
 
     def trueups(self, opened: pl.LazyFrame, draws: pl.LazyFrame, open_usage: pl.LazyFrame) -> pl.LazyFrame:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from billing_assets.catalog import Catalog, CatalogFrames
 from billing_assets.pipeline.drawing import Books
+
+if TYPE_CHECKING:
+    from billing_assets.pipeline.late import Late
 
 EventsAt = Callable[[pl.LazyFrame], pl.LazyFrame]
 """The events of some places, given as (customer_ref, usage_date): with them only the files that have any are read."""
@@ -26,7 +30,8 @@ class Inputs:
     past: what levels of time-weighted metrics come to before that (`metering.history`); empty without such metrics.
     events: read only where something is listed as unbilled, or counts against a tolerance. billed_charges, fees,
     scheduled: charges that final invoices have, seats of subscriptions among them, and the SCHEDULED invoices that
-    exist (`charging.Terms`). books: what is drawn.
+    exist (`charging.Terms`). late: usage that came
+    after its period was closed; None where there is none, or it is not asked. books: what is drawn.
     """
 
     catalog: Catalog
@@ -40,6 +45,7 @@ class Inputs:
     billed_charges: pl.LazyFrame
     fees: pl.LazyFrame
     scheduled: pl.LazyFrame
+    late: Late | None
     books: Books
     sealed_months: tuple[str, ...]
     month: str | None

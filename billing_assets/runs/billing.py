@@ -13,10 +13,12 @@ from billing_assets import __version__
 from billing_assets.catalog import Catalog
 from billing_assets.errors import Overtaken
 from billing_assets.invoicing.finalize import Watermarks
+from billing_assets.metering.dispositions import MOVED
 from billing_assets.metering.grain import LATE
 from billing_assets.pipeline import Bill, Hold, bill, month_after
 from billing_assets.runs import months
-from billing_assets.runs.inputs import counting, holding, inputs, sealed_months, watermarks
+from billing_assets.runs.inputs import counting, holding, sealed_months, watermarks
+from billing_assets.runs.late_usage import open_inputs
 from billing_assets.runs.overflow import naming_overflows
 from billing_assets.runs.periods import closed_periods
 from billing_assets.runs.reports import DraftReport, RateReport
@@ -42,7 +44,7 @@ def rate_month(lake: Lake, catalog: Catalog, month: str, now: datetime) -> RateR
 def _rate_month(lake: Lake, catalog: Catalog, month: str, marks: Watermarks) -> RateReport:
     now = marks.computed_as_of
     asked = months.question(lake, catalog, month, now, marks)
-    given = inputs(lake, catalog, now, month, marks)
+    given = open_inputs(lake, catalog, now, month, marks)
     billed = bill(given, holding(lake), counting(lake))
     computed = lake.collect_all(billed.frames())
     kept = {name: computed[name] for name in months.OF_BOOKS}
@@ -99,6 +101,20 @@ def replace_open(
     lake.replace_slice(table, rows, {"month": month}, ignoring=ignored, provided=is_current)
 
 
+def forget_billed(lake: Lake, closed: pl.DataFrame) -> None:
+    """Take off the lists of unbilled usage what is late no more: of the periods of which late usage was just billed.
+
+    `closed`: rows of `closed_periods`. Usage that is late since its reference moved is not billed, and stays.
+    """
+    billed = closed.filter("is_late").select("close_month", "contract_id", "period_start")
+    for (month,), periods in billed.group_by("close_month", maintain_order=True):
+        rows = lake.scan("unbilled_usage").filter(pl.col("month") == month)
+        is_late = (pl.col("disposition") == LATE) & (pl.col("reason").ne_missing(pl.lit(MOVED)))
+        gone = rows.filter(is_late).join(periods.lazy(), on=["contract_id", "period_start"], how="semi")
+        kept = lake.collect(rows.join(gone, on=list(TABLES["unbilled_usage"].sort_keys), how="anti", nulls_equal=True))
+        lake.replace_slice("unbilled_usage", kept, {"month": str(month)})
+
+
 WHEN = ("rated_as_of", "events_through")
 """Columns that say when a working row was computed, not what."""
 
@@ -129,10 +145,12 @@ def refresh_drafts(lake: Lake, catalog: Catalog, now: datetime) -> DraftReport:
 
 @naming_overflows
 def draft(lake: Lake, catalog: Catalog, now: datetime, marks: Watermarks | None = None) -> dict[str, pl.DataFrame]:
-    """As of `now`, computed without writing: draft_invoices, draft_line_items, pending_ledger_entries and balances, by
-    the name of their table and as it would have them."""
+    """As of `now`, computed without writing: draft_invoices, draft_line_items, invoice_variances,
+    pending_ledger_entries and balances, by the name of their table and as it would have them."""
     marks = marks or watermarks(lake, catalog, now)
-    billed = bill(inputs(lake, catalog, now, marks=marks), holding(lake), counting(lake))
+    given = open_inputs(lake, catalog, now, marks=marks)
+    billed = bill(given, holding(lake), counting(lake))
+    variances = TABLES["invoice_variances"].empty() if given.late is None else given.late.variances
     seen = {
         "computed_as_of": pl.lit(now),
         "events_through": pl.lit(marks.events_through, dtype=pl.Int64),
@@ -146,6 +164,7 @@ def draft(lake: Lake, catalog: Catalog, now: datetime, marks: Watermarks | None 
     tables = {
         "draft_invoices": invoices,
         "draft_line_items": billed.line_items.join(held, on="invoice_id"),
+        "invoice_variances": variances,
         **of_balances(billed, now, sealed_months(lake, marks.ledger_through), holding(lake)),
     }
     return lake.collect_all({table: as_table(table, frame) for table, frame in tables.items()})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
@@ -16,20 +16,20 @@ from billing_assets.commitments import TRUEUP
 from billing_assets.errors import InvariantBreach
 from billing_assets.invoicing.drafts import NOT_HELD
 from billing_assets.invoicing.finalize import Watermarks, due, events_of, numbered, stamped
-from billing_assets.pipeline import charging_terms, month_after, open_scheduled, with_purchases
+from billing_assets.pipeline import Inputs, charging_terms, month_after, open_scheduled, with_purchases
 from billing_assets.reconcile import gate, ledger_gate
 from billing_assets.runs import batches, manual_entries
-from billing_assets.runs.billing import totals
+from billing_assets.runs.billing import forget_billed, totals
 from billing_assets.runs.catalogs import keep_version, recorded_catalog
 from billing_assets.runs.inputs import (
     counting,
     holding,
-    inputs,
     open_trueups,
     sealed_months,
     watermarks,
 )
 from billing_assets.runs.late import late_months
+from billing_assets.runs.late_usage import open_inputs
 from billing_assets.runs.months import Month, month_of
 from billing_assets.runs.overflow import naming_overflows
 from billing_assets.runs.periods import closed_periods, closed_rows, started_periods
@@ -85,6 +85,8 @@ def finalize(lake: Lake, catalog: Catalog, month: str, now: datetime, by: str) -
             write(batch, own, now)
 
     batch = batches.run(lake, SEQUENCE, propose, finish, clock=lambda: now, by=by)
+    if batch is not None:
+        forget_billed(lake, proposed[max(proposed)].rows["closed_periods"])
     return report(month, None if batch is None else batch.batch_no, proposed[max(proposed)], now)
 
 
@@ -163,7 +165,7 @@ def books_of(
     final = numbered(final, last_numbers, settings.issuing_entity, settings.invoice_number_format)
     invoices = lake.collect(stamped(final, marks))
     items = computed.line_items.join(invoices.select("invoice_id"), on="invoice_id", how="semi")
-    closed = closed_rows(computed.of_periods, computed.invoices, invoices, marks, month)
+    closed = closed_rows(computed, invoices, marks, month)
     sealed = months_to_seal(lake, catalog, marks, invoices, computed.invoices, closed, month)
     events = events_of(invoices.lazy(), "FINALIZED", marks.computed_as_of, by)
     rows = {
@@ -174,7 +176,8 @@ def books_of(
         "invoices": invoices,
     }
     rows["month_closes"] = seals(lake, marks, sealed, rows, by, listed)
-    periods = pl.concat([closed_periods(lake, marks.ledger_through), closed.lazy()])
+    earlier = closed_periods(lake, marks.ledger_through).select(closed.columns)
+    periods = pl.concat([earlier, closed.lazy()])
     checks = gate(invoices.lazy(), items.lazy(), periods, taken, computed.equation.lazy())
     ledger = lake.scan("ledger_entries", through={"batch_no": marks.ledger_through})
     checks |= ledger_gate(items.lazy(), entries.lazy(), ledger, access_of(computed))
@@ -270,15 +273,15 @@ def report(month: str, batch_no: int | None, books: Books, now: datetime) -> Fin
 def due_months(lake: Lake, catalog: Catalog, now: datetime) -> tuple[str, ...]:
     """Months with something to do at `now`, in order.
 
-    An open period or a SCHEDULED invoice is due, a commitment has ended and is not settled, or late usage is to be
-    listed; and the last of the months that only wait for their seal.
+    An open period or a SCHEDULED invoice is due, a commitment has ended and is not settled, late usage is to be listed
+    or corrected; and the last of the months that only wait for their seal.
     """
     settings, frames, through = catalog.settings, resolve(catalog), lake.committed(SEQUENCE)
     periods = started_periods(lake, frames.contracts, settings.starting_at, now, through).filter("is_open")
     is_due = pl.col("period_end") + pl.lit(settings.grace_period) <= pl.lit(now, dtype=TIMESTAMP)
     found = lake.collect(periods.group_by("close_month").agg(is_due=is_due.any()))
     hold = holding(lake)
-    given = with_purchases(inputs(lake, catalog, now), hold, counting(lake))
+    given = with_purchases(open_inputs(lake, catalog, now), hold, counting(lake))
     charged = lake.collect(open_scheduled(charging_terms(given), hold))
     is_charged = charged["issued_at"] <= now
     unsettled = set(lake.collect(open_trueups(lake, frames, now, through))["close_month"])
@@ -287,4 +290,13 @@ def due_months(lake: Lake, catalog: Catalog, now: datetime) -> tuple[str, ...]:
     # One run seals every month before it too, up to the first that has something open.
     over = months_between(settings.starting_at, now - settings.grace_period)
     sealable = set(takewhile(lambda month: month not in open_months, over)) - set(sealed_months(lake))
+    due |= correcting_months(lake, given)
     return tuple(sorted(due | late_months(lake) | ({max(sealable)} if sealable else set())))
+
+
+def correcting_months(lake: Lake, given: Inputs) -> set[str]:
+    """The month with which CORRECTION invoices are computed, if there is late usage for any."""
+    if given.late is None:
+        return set()
+    last = given.now.replace(day=1) - timedelta(days=1)
+    return {f"{last:%Y-%m}"} if lake.collect(given.late.uncarried(given.periods)).height else set()

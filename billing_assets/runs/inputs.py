@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -23,6 +24,13 @@ from billing_assets.runs.periods import refuse_forgotten, started_periods, void_
 from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
 
+if TYPE_CHECKING:
+    from billing_assets.pipeline.late import Late
+
+
+LateOf = Callable[[pl.DataFrame, CatalogFrames], "Late | None"]
+"""Late usage of the closed ones of some periods, and the catalog of today."""
+
 
 def watermarks(lake: Lake, catalog: Catalog, now: datetime, ledger_through: int | None = None) -> Watermarks:
     """What a computation that begins now depends on; of the books, all that is committed if nothing else is said."""
@@ -37,11 +45,21 @@ def watermarks(lake: Lake, catalog: Catalog, now: datetime, ledger_through: int 
 
 
 def inputs(
-    lake: Lake, catalog: Catalog, now: datetime, month: str | None = None, marks: Watermarks | None = None
+    lake: Lake,
+    catalog: Catalog,
+    now: datetime,
+    month: str | None = None,
+    marks: Watermarks | None = None,
+    only: pl.DataFrame | None = None,
+    late: LateOf | None = None,
+    unseen: pl.LazyFrame | None = None,
 ) -> Inputs:
     """Everything that `bill` needs for the open periods of `month` (None: of all months) as of `now`.
 
-    Without `marks` everything committed is read. Usage is read from the first open period's start on.
+    Without `marks` everything committed is read. Usage is read from the first open period's start on. only: the periods
+    to bill (contract_id, period_start), of those that are open; None: all that are asked for. late: what finds late
+    usage of the periods (`late_usage`); None: none is asked for. unseen: references (customer_ref) and the ingest batch
+    after which nothing of them counts (`seen_through`); None: all of all counts.
     """
     events_through = marks.events_through if marks else lake.committed("ingest")
     books_through = marks.ledger_through if marks else lake.committed("books")
@@ -50,24 +68,37 @@ def inputs(
     asked = pl.lit(value=True) if month is None else is_asked(lake, frames, month)
     refuse_forgotten(periods)
     periods = periods.with_columns(is_billed=pl.col("is_open") & asked)
+    if only is not None:
+        keys = only.select("contract_id", "period_start").with_columns(is_asked=pl.lit(value=True))
+        periods = periods.join(keys, on=keys.columns[:2], how="left")
+        periods = periods.with_columns(pl.col("is_billed") & pl.col("is_asked").fill_null(value=False)).drop("is_asked")
     thresholds = lake.collect(frames.thresholds.select("pool").unique())["pool"]
     is_watched = pl.col("is_open") & pl.col("pool").is_in(thresholds.implode())
     first = _first_day(periods.filter(pl.col("is_billed") | is_watched), month, now)
     read = {"ingest_batch": events_through}
     # Charges are placed on the invoice of any open period, also of one that ended before the usage that is read.
     near = periods.filter((pl.col("period_end") > first) | pl.col("is_open")).lazy()
+    states, values, past = (
+        frame if unseen is None else without(frame, unseen)
+        for frame in (
+            lake.scan("usage_states", pl.col("usage_date") >= first.date(), through=read),
+            lake.scan("usage_values", pl.col("usage_date") >= first.date(), through=read),
+            earlier_levels(lake, catalog, first.date(), read),
+        )
+    )
     return Inputs(
         catalog=catalog,
         frames=frames,
         periods=near,
         invoiced=invoiced_references(lake, frames, near, books_through),
-        states=lake.scan("usage_states", pl.col("usage_date") >= first.date(), through=read),
-        values=lake.scan("usage_values", pl.col("usage_date") >= first.date(), through=read),
-        past=past_levels(lake, catalog, first.date(), read),
-        events=events_at(lake, read),
+        states=states,
+        values=values,
+        past=metering.history(past),
+        events=events_at(lake, read, unseen),
         billed_charges=billed_charges(lake, books_through),
         fees=fees(lake, books_through),
         scheduled=scheduled_invoices(lake, books_through),
+        late=None if late is None else late(periods, frames),
         books=books(lake, frames, periods.lazy(), books_through),
         sealed_months=sealed_months(lake, books_through),
         month=month,
@@ -181,16 +212,23 @@ def scheduled_invoices(lake: Lake, books_through: int) -> pl.LazyFrame:
     )
 
 
-def past_levels(lake: Lake, catalog: Catalog, first: date, read: Mapping[str, int]) -> pl.LazyFrame:
-    """What levels had come to before `first`: of the measures that keep one, all states ever made, merged."""
+def without(rows: pl.LazyFrame, unseen: pl.LazyFrame) -> pl.LazyFrame:
+    """`rows` of references without those of a later batch than their `seen_through`."""
+    known = rows.join(unseen.select("customer_ref", "seen_through"), on="customer_ref", how="left")
+    seen = pl.col("seen_through").is_null() | (pl.col("ingest_batch") <= pl.col("seen_through"))
+    return known.filter(seen).drop("seen_through")
+
+
+def earlier_levels(lake: Lake, catalog: Catalog, first: date, read: Mapping[str, int]) -> pl.LazyFrame:
+    """States before `first` of the measures that keep a level, all that were ever made."""
     kept = [one.measure_id for one in metering.compile_measures(catalog.billable_metrics) if metering.keeps_level(one)]
     if not kept:
-        return metering.history(TABLES["usage_states"].empty())
+        return TABLES["usage_states"].empty()
     earlier = (pl.col("usage_date") < first) & pl.col("measure_id").is_in(kept)
-    return metering.history(lake.scan("usage_states", earlier, through=read))
+    return lake.scan("usage_states", earlier, through=read)
 
 
-def events_at(lake: Lake, through: Mapping[str, int]) -> EventsAt:
+def events_at(lake: Lake, through: Mapping[str, int], unseen: pl.LazyFrame | None = None) -> EventsAt:
     """Events of some places; references and days as literals skip whole files and most of what is in the others."""
 
     def read(places: pl.LazyFrame) -> pl.LazyFrame:
@@ -199,7 +237,8 @@ def events_at(lake: Lake, through: Mapping[str, int]) -> EventsAt:
             return TABLES["events"].empty()
         of_places = pl.col("event_date").is_in(found["usage_date"].unique().implode())
         of_places &= pl.col("customer_ref").is_in(found["customer_ref"].unique().implode())
-        return lake.scan("events", of_places, through=through).select(SAMPLED)
+        rows = lake.scan("events", of_places, through=through).select(SAMPLED)
+        return rows if unseen is None else without(rows, unseen)
 
     return read
 

@@ -11,9 +11,10 @@ import polars as pl
 
 from billing_assets import metering
 from billing_assets.catalog import Catalog, resolve
+from billing_assets.runs.catalogs import recorded_catalog
 from billing_assets.runs.late import first_new_day
 from billing_assets.runs.overflow import naming_overflows
-from billing_assets.runs.periods import started_periods
+from billing_assets.runs.periods import closed_periods, started_periods
 from billing_assets.runs.reports import MeterReport
 from billing_assets.storage.lake import Lake
 from billing_assets.storage.slices import Slice
@@ -52,8 +53,37 @@ def open_days(lake: Lake, catalog: Catalog, now: datetime) -> tuple[date, date]:
 
 
 def stale_slices(lake: Lake, catalog: Catalog, first: date, last: date) -> tuple[StaleDay, ...]:
-    """What is not metered between two days, both included."""
-    return _stale(lake, metering.compile_measures(catalog.billable_metrics), first, last)
+    """What is not metered between two days, both included.
+
+    Of what final periods were measured by and nothing is now, the days to which late events came.
+    """
+    today = metering.compile_measures(catalog.billable_metrics)
+    found = _stale(lake, today, first, last)
+    former, span = former_measures(lake, catalog)
+    if span is None:
+        return found
+    return (*found, *_stale(lake, former, max(first, span[0]), min(last, span[1])))
+
+
+def former_measures(lake: Lake, catalog: Catalog) -> tuple[tuple[metering.Measure, ...], tuple[date, date] | None]:
+    """Measures of the catalogs by which periods were closed, beside those of today; and the days of late events.
+
+    None where no event is late, or nothing else was measured: a late event counts by the metrics of its own period.
+    """
+    new = first_new_day(lake)
+    if new is None:
+        return (), None
+    closed = closed_periods(lake, lake.committed("books")).filter(pl.col("period_end").dt.date() >= new)
+    found = lake.collect(closed.group_by("catalog_version").agg(pl.col("period_end").max()))
+    today = {one.measure_id for one in metering.compile_measures(catalog.billable_metrics)}
+    former: dict[str, metering.Measure] = {}
+    for version in found["catalog_version"]:
+        recorded = None if version == catalog.version else recorded_catalog(lake, version)
+        if recorded is not None:
+            former |= {one.measure_id: one for one in metering.compile_measures(recorded.billable_metrics)}
+    missing = tuple(former[name] for name in sorted(set(former) - today))
+    last: datetime | None = found.select(pl.col("period_end").max()).item()
+    return missing, (new, last.date()) if missing and last is not None else None
 
 
 def _stale(lake: Lake, wanted: Iterable[metering.Measure], first: date, last: date) -> tuple[StaleDay, ...]:
@@ -101,7 +131,8 @@ def _alike(stale: tuple[StaleDay, ...]) -> Iterator[list[StaleDay]]:
 def _meter_group(lake: Lake, catalog: Catalog, group: list[StaleDay]) -> int:
     """Meter days that lack the same batches and measures, each by one scan; written when enough are in memory."""
     wanted = set(group[0].measures)
-    measures = tuple(one for one in metering.compile_measures(catalog.billable_metrics) if one.measure_id in wanted)
+    known = (*metering.compile_measures(catalog.billable_metrics), *former_measures(lake, catalog)[0])
+    measures = tuple(one for one in known if one.measure_id in wanted)
     promoted = promoted_names(lake, group[0].batches)
     done: list[StaleDay] = []
     states: list[pl.DataFrame] = []

@@ -15,7 +15,8 @@ import polars as pl
 from billing_assets.catalog import Catalog
 from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.pipeline import Settled, bill
-from billing_assets.runs.inputs import counting, holding, inputs
+from billing_assets.runs.inputs import counting, holding
+from billing_assets.runs.late_usage import open_inputs
 from billing_assets.storage.lake import Lake
 
 READ = (
@@ -53,11 +54,12 @@ class Month:
     invoices: pl.DataFrame
     line_items: pl.DataFrame
     of_periods: pl.DataFrame
+    late: pl.DataFrame
     equation: pl.DataFrame
     settled: Settled | None
 
 
-OF_BOOKS = ("invoices", "line_items", "of_periods", "equation")
+OF_BOOKS = ("invoices", "line_items", "of_periods", "late", "equation")
 """Frames of a bill that a batch of the books is made of."""
 
 _kept: dict[Question, Month] = {}
@@ -93,6 +95,6 @@ def month_of(lake: Lake, catalog: Catalog, month: str, marks: Watermarks) -> Mon
     kept = _kept.pop(question(lake, catalog, month, marks.computed_as_of, marks), None)
     if kept is not None:
         return kept
-    billed = bill(inputs(lake, catalog, marks.computed_as_of, month, marks), holding(lake), counting(lake))
+    billed = bill(open_inputs(lake, catalog, marks.computed_as_of, month, marks), holding(lake), counting(lake))
     needed = {name: frame for name, frame in billed.frames().items() if name in OF_BOOKS}
     return Month(**lake.collect_all(needed), settled=billed.settled)

@@ -7,6 +7,7 @@ dates, its frequency or its anchor, therefore moves only what no final invoice h
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import polars as pl
 
@@ -19,7 +20,7 @@ from billing_assets.storage.lake import Lake
 
 CLOSED = (
     *("contract_id", "customer_id", "period_start", "period_end", "full_start", "full_end"),
-    *("close_month", "invoice_id", "issued_at", "events_through", "catalog_version"),
+    *("close_month", "invoice_id", "issued_at", "events_through", "is_late", "catalog_version"),
 )
 
 
@@ -29,7 +30,8 @@ def started_periods(
     """One row per (contract, billing period) that has started by `now`, with its close month and whether it is open.
 
     Closed ones have their recorded dates and `events_through`, and of their contract what the catalog says now, which
-    may be nothing; final_issued_at and final_catalog_version are of their invoice. Open ones are on an invoice
+    may be nothing; final_invoice_id, final_issued_at, final_catalog_version and final_batch_no are of their
+    invoice; billed_through is what it has seen, without late usage billed since. Open ones are on an invoice
     (`on_invoices`) with its `regeneration`: 0, and one more for each invoice of that start that is void.
     """
     terms = contracts.rename({"late_usage": "late_usage_policy"})
@@ -45,9 +47,8 @@ def started_periods(
             is_open=pl.lit(value=True),
         )
     )
-    recorded = closed.drop("invoice_id").rename(
-        {"issued_at": "final_issued_at", "catalog_version": "final_catalog_version"}
-    )
+    of_invoice = ("invoice_id", "issued_at", "catalog_version", "batch_no")
+    recorded = closed.drop("is_late").rename({name: f"final_{name}" for name in of_invoice})
     over = recorded.join(terms.drop("customer_id"), on="contract_id", how="left").with_columns(
         is_open=pl.lit(value=False)
     )
@@ -55,9 +56,22 @@ def started_periods(
 
 
 def closed_periods(lake: Lake, books_through: int) -> pl.LazyFrame:
-    """Grain (contract, billing period): CLOSED, periods billed by an invoice that stands, or skipped."""
-    rows = lake.scan("closed_periods", through={"batch_no": books_through}).select(CLOSED)
-    return rows.join(void_invoices(lake, books_through), on="invoice_id", how="anti")
+    """Grain (contract, billing period): CLOSED and batch_no, of periods billed by an invoice that stands, or skipped.
+
+    events_through counts late usage that is billed, too; billed_through does not.
+    """
+    rows = lake.scan("closed_periods", through={"batch_no": books_through}).select(*CLOSED, "batch_no")
+    standing = rows.join(void_invoices(lake, books_through), on="invoice_id", how="anti")
+    period = ["contract_id", "period_start"]
+    late = standing.filter("is_late").group_by(period).agg(late_through=pl.col("events_through").max())
+    return (
+        standing.filter(~pl.col("is_late"))
+        .join(late, on=period, how="left")
+        .with_columns(
+            billed_through="events_through", events_through=pl.max_horizontal("events_through", "late_through")
+        )
+        .drop("late_through")
+    )
 
 
 def refuse_forgotten(periods: pl.DataFrame) -> None:
@@ -101,18 +115,37 @@ def void_invoices(lake: Lake, books_through: int) -> pl.LazyFrame:
     return rows.filter(pl.col("event") == "VOIDED").select("invoice_id").unique()
 
 
-def closed_rows(
-    of_periods: pl.DataFrame, drafts: pl.DataFrame, final: pl.DataFrame, marks: Watermarks, month: str
-) -> pl.DataFrame:
-    """Rows of `closed_periods` of a batch: the periods on the invoices `final`, and those that are skipped by `month`.
+class Computed(Protocol):
+    """What the closed periods of a batch are made from (`months.Month`)."""
 
-    of_periods: every billed period with its invoice_id and issued_at; drafts: all invoices that were computed. A period
-    without a draft is skipped by its contract's choice, and closed when its invoice would be final.
+    @property
+    def of_periods(self) -> pl.DataFrame:
+        """Every billed period with its invoice_id and issued_at."""
+
+    @property
+    def invoices(self) -> pl.DataFrame:
+        """All invoices that were computed."""
+
+    @property
+    def late(self) -> pl.DataFrame:
+        """Closed periods of which late usage is billed with these invoices (`pipeline.late.Placed`)."""
+
+
+def closed_rows(computed: Computed, final: pl.DataFrame, marks: Watermarks, month: str) -> pl.DataFrame:
+    """Rows of `closed_periods` of a batch: the periods on the invoices `final`, those that are skipped by `month`, and
+    those of which these invoices bill late usage, or of which it changes nothing.
+
+    A period without a draft is skipped by its contract's choice, and closed when its invoice would be final.
     """
+    of_periods, absent = computed.of_periods, pl.lit(None, dtype=pl.String)
     billed = of_periods.join(final.select("invoice_id"), on="invoice_id", how="semi")
     is_over = (pl.col("issued_at") <= pl.lit(marks.computed_as_of, dtype=TIMESTAMP)) & (pl.col("close_month") <= month)
-    skipped = of_periods.filter(is_over).join(drafts.select("invoice_id"), on="invoice_id", how="anti")
-    both = pl.concat([billed, skipped.with_columns(invoice_id=pl.lit(None, dtype=pl.String))])
+    drafts = computed.invoices.select("invoice_id")
+    skipped = of_periods.filter(is_over).join(drafts, on="invoice_id", how="anti").with_columns(invoice_id=absent)
+    is_carried = pl.col("invoice_id").is_null() | pl.col("invoice_id").is_in(final["invoice_id"].implode())
+    late = computed.late.filter(is_carried).rename({"final_issued_at": "issued_at"})
+    own = pl.concat([billed, skipped]).with_columns(is_late=pl.lit(value=False))
+    both = pl.concat([own, late.with_columns(is_late=pl.lit(value=True))], how="diagonal")
     return both.with_columns(
         events_through=pl.lit(marks.events_through, dtype=pl.Int64), catalog_version=pl.lit(marks.catalog_version)
     ).select(CLOSED)

@@ -72,8 +72,8 @@ class Invoices(Table):
 
 class ClosedPeriods(Table):
     """Billing periods that are over for good: billed by an invoice, or skipped over nothing. Grain: (contract_id,
-    period_start, batch_no). What is in here is not billed again, whatever periods the catalog says later; the period of
-    an invoice that is void is open again."""
+    period_start, batch_no, is_late). What is in here is not billed again, whatever periods the catalog says later; the
+    period of an invoice that is void is open again."""
 
     contract_id: str = required("Contract whose usage it is")
     period_start: Timestamp = required("Start of the period")
@@ -85,6 +85,7 @@ class ClosedPeriods(Table):
     invoice_id: str = optional("Invoice that it is on; null where it was skipped")
     issued_at: Timestamp = required("When its invoice was issued, or would have been")
     events_through: int = required("Last ingest batch that was seen")
+    is_late: bool = required("True: not the period itself, but late usage of it, which is billed or changes nothing")
     catalog_version: str = required("Content hash of the catalog")
     batch_no: int = required("Books batch that wrote the row")
 

@@ -36,9 +36,6 @@ SECTIONS: Mapping[str, str] = {
 }
 """Sections of the page by the schema module of a table's model, in the page's order."""
 
-NOT_WRITTEN_YET = ("invoice_variances",)
-"""Tables of what is not supported yet: they do not exist in a lake."""
-
 _TYPES: Mapping[pl.DataType, str] = {
     pl.String(): "text",
     pl.Int64(): "integer",
@@ -64,7 +61,7 @@ def _module(spec: TableSpec) -> str:
 
 def _table(spec: TableSpec) -> Iterator[str]:
     yield f"### {spec.name}\n"
-    yield f"{spec.description}{' Not written yet.' if spec.name in NOT_WRITTEN_YET else ''}\n"
+    yield f"{spec.description}\n"
     facts = [f"Sorted by {', '.join(spec.sort_keys)}."]
     if spec.partition_by:
         facts.insert(0, f"Partitioned by {', '.join(spec.partition_by)}.")

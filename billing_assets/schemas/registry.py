@@ -202,7 +202,7 @@ _SPECS = (
     TableSpec(
         "closed_periods",
         invoicing.ClosedPeriods,
-        ("close_month", "contract_id", "period_start", "batch_no"),
+        ("close_month", "contract_id", "period_start", "batch_no", "is_late"),
         _MONTH,
         append_only=True,
         numbering=_BOOKS,

@@ -105,7 +105,7 @@ def test_the_whole_format_is_understood() -> None:
     assert catalog_from_content(catalog.content) == catalog
     holding = next(contract for contract in catalog.contracts if contract.id == "holding-2026")
     assert isinstance(holding.overrides[0], EntitlementOverride)
-    assert [warning.path for warning in catalog.warnings] == ["contracts[0].minimum_spend", "contracts[0].late_usage"]
+    assert [warning.path for warning in catalog.warnings] == ["contracts[0].minimum_spend"]
 
 
 def test_models_are_frozen(tmp_path: Path) -> None:

@@ -73,9 +73,11 @@ def test_a_metric_that_comes_later_reads_the_months_that_are_final(tmp_path: Pat
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_late_change_counts_in_the_months_that_are_open(tmp_path: Path, kind: str) -> None:
-    """Of a change on January 17 that comes in March: nothing more in January, all of it from February on."""
+    """Of a change on January 17 that comes in March: February as it is, and late what January lacks, 28 x 15/31 @ 1."""
     books = Books.open(tmp_path, catalog(kind))
     books.receive({"a.jsonl": [reading(1, "2026-01-01T00:00:00Z", "0")]}, FEBRUARY)
     assert amounts(books, FEBRUARY, "2026-01") == [(Decimal(0), Decimal(0))]
     books.receive({"b.jsonl": [reading(2, "2026-01-17T00:00:00Z", "28")]}, MARCH)
-    assert amounts(books, MARCH, "2026-02") == [(Decimal(14), Decimal(14)), (Decimal(14), Decimal(28))]
+    february = [(Decimal(14), Decimal(14)), (Decimal(14), Decimal(28))]
+    late, rounding = Decimal("13.548387096774"), Decimal("0.001612903226")
+    assert amounts(books, MARCH, "2026-02") == [*february, (late, late), (Decimal(1), rounding)]

@@ -111,8 +111,12 @@ def test_everything_is_billed_and_final(closed: Closed) -> None:
     assert set(closed.invoices.filter(close_month="2026-01")["status"]) == {"FINALIZED"}
 
 
-def test_what_comes_late_is_listed_and_changes_no_final_line(books: Books, closed: Closed) -> None:
+def test_what_comes_late_is_billed_and_changes_no_final_line(books: Books, closed: Closed) -> None:
     books.receive({"c.jsonl": [used(7, "2026-01-04T10:00:00Z", "100", "Kim")]}, LATER)
     again = books.close(LATER)
     assert lines(again, "c", "peak") == lines(closed, "c", "peak")
-    assert again.dispositions() == {(name, "late_usage"): 1 for name in PRODUCTS}
+    assert again.dispositions() == {}
+    # the sum, another day's peak, and Kim at the price of the last hour
+    late = again.line_items.filter(line_type="late_usage").sort("product_id")
+    found = late.select("product_id", "quantity", "amount").rows()
+    assert found == [("peak", Decimal(100), Decimal(100)), ("plain", Decimal(100), Decimal(100)), ("users", 1, 10)]

@@ -58,6 +58,6 @@ RULES: Mapping[str, Sequence[Rule]] = {
 
 WARNINGS: Mapping[str, Sequence[Rule]] = {
     "customers": (balances.without_end,),
-    "contracts": (charges.minimum_spend_with_postpaid, charges.late_usage_listed, balances.without_end),
+    "contracts": (charges.minimum_spend_with_postpaid, balances.without_end),
 }
 """What is allowed, and rarely meant."""

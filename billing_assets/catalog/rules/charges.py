@@ -95,13 +95,6 @@ def _recharge(threshold: PrepaidBalanceThreshold, contract: Contract, names: Nam
                 yield where, f"found {name!r}, {expected}"
 
 
-def late_usage_listed(contract: Contract, names: Names) -> Iterator[Finding]:
-    """A warning: no policy bills late usage yet."""
-    if "late_usage" in contract.model_fields_set and contract.late_usage != "REPORT_ONLY":
-        message = f"found {contract.late_usage}: late usage is not billed yet, only listed, whatever is said here"
-        yield ("late_usage",), message
-
-
 def minimum_spend_with_postpaid(contract: Contract, names: Names) -> Iterator[Finding]:
     """A warning: both charge for usage that does not come."""
     if contract.minimum_spend is None:

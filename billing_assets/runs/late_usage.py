@@ -1,0 +1,224 @@
+"""Usage that came after its period was closed: which periods it concerns, and what it changes of their invoices."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime
+
+import polars as pl
+
+from billing_assets import metering
+from billing_assets.catalog import Catalog, CatalogFrames, resolve
+from billing_assets.columns import DECIMAL, TIMESTAMP
+from billing_assets.errors import InvariantBreach
+from billing_assets.invoicing.finalize import Watermarks
+from billing_assets.invoicing.headers import CORRECTION
+from billing_assets.pipeline import Inputs
+from billing_assets.pipeline.late import (
+    CARRY,
+    LATE_PERIOD,
+    PERIOD,
+    REPORT,
+    Late,
+    Recomputed,
+    differences,
+    outstanding,
+    recompute,
+)
+from billing_assets.runs.catalogs import recorded_catalog
+from billing_assets.runs.inputs import counting, holding, inputs, watermarks
+from billing_assets.runs.periods import void_invoices
+from billing_assets.storage.lake import Lake
+
+_VARIANCE = {"invoice_id": "corrects_invoice_id", "line_item_id": "corrects_line_item_id", "recomputed": "after",
+             "finalized": "before"}  # fmt: skip
+
+
+def open_inputs(
+    lake: Lake, catalog: Catalog, now: datetime, month: str | None = None, marks: Watermarks | None = None
+) -> Inputs:
+    """`inputs` of whoever bills: with the late usage of closed periods."""
+    seen = marks or watermarks(lake, catalog, now)
+    return inputs(
+        lake, catalog, now, month, marks, late=lambda periods, frames: found_once(lake, catalog, frames, periods, seen)
+    )
+
+
+def found_once(
+    lake: Lake, catalog: Catalog, frames: CatalogFrames, periods: pl.DataFrame, marks: Watermarks
+) -> Late | None:
+    """`late_usage`, kept for those who ask the same next: rating, finalizing and drafts follow each other."""
+    opened = lake.open("usage_states")
+    metered = "" if opened is None else f"{opened.metadata().id} {opened.version()}"
+    asked = (lake.root, catalog.version, marks, metered)
+    if asked not in _kept:
+        _kept.clear()
+        _kept[asked] = late_usage(lake, catalog, frames, periods, marks)
+    return _kept[asked]
+
+
+_kept: dict[tuple[str, str, Watermarks, str], Late | None] = {}
+
+
+def late_usage(
+    lake: Lake, catalog: Catalog, frames: CatalogFrames, periods: pl.DataFrame, marks: Watermarks
+) -> Late | None:
+    """What is late up to the watermarks, of the closed ones of `periods` (`started_periods`); None where nothing is.
+
+    frames: the catalog of today, by which a reference belongs to who has it now, also what comes late of it.
+    """
+    closed = periods.filter(~pl.col("is_open"))
+    late = used_since(lake, closed, catalog, frames.customer_aliases, marks.events_through)
+    if late.is_empty():
+        return None
+    batches = late["final_batch_no"].unique().sort()
+    aliases = frames.customer_aliases
+    found = [_of_batch(lake, one, late.filter(final_batch_no=one), closed, aliases, marks) for one in batches]
+    left = outstanding(pl.concat([lines for lines, _ in found]), carried(lake, marks.ledger_through))
+    variances = left.select(
+        *(pl.col(column).alias(name) for name, column in _VARIANCE.items()), "carried", "outstanding",
+        cause=pl.lit("LATE_EVENT"),
+    )  # fmt: skip
+    billed = pl.concat([all_billed for _, all_billed in found])
+    return Late(
+        periods=lake.collect(with_policies(late.lazy(), billed, catalog, marks.computed_as_of)).lazy(),
+        lines=lake.collect(left).lazy(),
+        corrections=corrections(lake, marks.ledger_through),
+        variances=lake.collect(variances).lazy(),
+    )
+
+
+def used_since(
+    lake: Lake, closed: pl.DataFrame, catalog: Catalog, today: pl.LazyFrame, events_through: int
+) -> pl.DataFrame:
+    """Those of the `closed` periods into whose hours usage came that they have not seen, of references that were their
+    customers' and are it still (`today`: customer_ref, customer_id).
+
+    Levels outlive periods: of what keeps one, usage of any time before the period's end counts.
+    """
+    spans = closed.lazy().select("period_start", "period_end", "events_through").unique()
+    day = pl.col("usage_date").cast(TIMESTAMP)
+    slices = lake.scan("metered_slices", pl.col("ingest_batch") <= events_through)
+    new = (
+        slices.select("usage_date", "ingest_batch")
+        .unique()
+        .join(spans, how="cross")
+        .filter(pl.col("ingest_batch") > pl.col("events_through"), day < pl.col("period_end"))
+        .select("usage_date", "ingest_batch")
+        .unique()
+    )
+    days = lake.collect(new)
+    if days.is_empty():
+        return closed.clear()
+    of_days = pl.col("usage_date").is_in(days["usage_date"].unique().implode())
+    of_days &= pl.col("ingest_batch").is_in(days["ingest_batch"].unique().implode())
+    states = lake.scan("usage_states", of_days)
+    levels = level_measures(catalog)
+    used = states.select("customer_ref", "window_start", "ingest_batch", is_level=pl.col("measure_id").is_in(levels))
+    aliases = lake.scan("customer_aliases").select("catalog_version", "customer_ref", "customer_id")
+    inside = (pl.col("window_start") >= pl.col("period_start")) | pl.col("is_level")
+    asked = closed.lazy().select(*PERIOD, "customer_id", "period_end", "events_through", "final_catalog_version")
+    found = (
+        used.unique()
+        .join(aliases, on="customer_ref")
+        .join(today, on=["customer_ref", "customer_id"], how="semi")
+        .join(asked, left_on=["catalog_version", "customer_id"], right_on=["final_catalog_version", "customer_id"])
+        .filter(
+            inside, pl.col("window_start") < pl.col("period_end"), pl.col("ingest_batch") > pl.col("events_through")
+        )
+        .select(PERIOD)
+        .unique()
+    )
+    return closed.join(lake.collect(found), on=PERIOD, how="semi").sort(PERIOD)
+
+
+def level_measures(catalog: Catalog) -> list[str]:
+    return [one.measure_id for one in metering.compile_measures(catalog.billable_metrics) if metering.keeps_level(one)]
+
+
+def _of_batch(
+    lake: Lake, batch_no: int, late: pl.DataFrame, closed: pl.DataFrame, today: pl.LazyFrame, marks: Watermarks
+) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """Of the periods that one batch closed: `differences`, and PERIOD of those whose late usage is all billed.
+
+    Everything is as that batch had it: catalog, books, now. Only the events are those of the watermarks. Composites may
+    look at every contract of a customer, so all periods of these customers are computed that the batch had closed, with
+    those that are on their invoices.
+    """
+    then = as_of_batch(lake, batch_no)
+    catalog = recorded_catalog(lake, then.catalog_version)
+    if catalog is None:
+        raise InvariantBreach(f"table catalog_versions lacks {then.catalog_version}, by which batch {batch_no} billed")
+    customers = late.select("customer_id").unique()
+    of_batch = closed.filter(pl.col("final_batch_no") == batch_no)
+    of_customers = of_batch.join(customers, on="customer_id", how="semi")
+    of_invoices = of_batch.join(of_customers, on="final_invoice_id", how="semi")
+    asked = pl.concat([of_customers, of_invoices]).unique(PERIOD)
+
+    recorded = resolve(catalog).customer_aliases
+    moved = recorded.join(today, on=["customer_ref", "customer_id"], how="anti").select(
+        "customer_ref", seen_through=pl.lit(then.events_through, dtype=pl.Int64)
+    )
+
+    def computed(events_through: int) -> Recomputed:
+        at = replace(then, events_through=events_through)
+        given = inputs(lake, catalog, then.computed_as_of, marks=at, only=asked.select(PERIOD), unseen=moved)
+        return recompute(given, holding(lake), counting(lake))
+
+    before, after = computed(then.events_through), computed(marks.events_through)
+    keys = late.lazy().select(PERIOD)
+    found = differences(before, after).join(keys, on=PERIOD, how="semi")
+    more = after.listed.join(before.listed, on=PERIOD, how="left", suffix="_before").filter(
+        pl.col("events") != pl.col("events_before").fill_null(0)
+    )
+    return lake.collect(found).lazy(), lake.collect(keys.join(more, on=PERIOD, how="anti")).lazy()
+
+
+def as_of_batch(lake: Lake, batch_no: int) -> Watermarks:
+    """What a batch of the books computed from, as its intent says."""
+    rows = lake.scan("batches", pl.col("sequence") == "books", pl.col("batch_no") == batch_no).filter(
+        pl.col("state") == "INTENT"
+    )
+    intent = json.loads(lake.collect(rows.sort("attempt"))["intent"].to_list()[-1])
+    return Watermarks(
+        events_through=intent["events_through"],
+        ledger_through=intent["ledger_through"],
+        actions_through=intent["actions_through"],
+        catalog_version=intent["catalog_version"],
+        computed_as_of=datetime.fromisoformat(intent["now"]),
+        engine_version=intent["engine_version"],
+    )
+
+
+def with_policies(late: pl.LazyFrame, all_billed: pl.LazyFrame, catalog: Catalog, now: datetime) -> pl.LazyFrame:
+    """LATE_PERIOD: by the policies of today's catalog, and only reported beyond its window."""
+    policies = pl.LazyFrame(
+        [(one.id, one.late_usage) for one in catalog.contracts],
+        schema={"contract_id": pl.String(), "policy": pl.String()},
+        orient="row",
+    )
+    oldest = pl.lit(now - catalog.settings.late_usage_window, dtype=TIMESTAMP)
+    policy = pl.when(pl.col("period_end") < oldest).then(pl.lit(REPORT)).otherwise(pl.col("policy").fill_null(CARRY))
+    return (
+        late.join(policies, on="contract_id", how="left")
+        .join(all_billed.with_columns(all_billed=pl.lit(value=True)), on=PERIOD, how="left")
+        .with_columns(policy=policy, all_billed=pl.col("all_billed").fill_null(value=False))
+        .select(pl.col(name).cast(dtype) for name, dtype in LATE_PERIOD.items())
+    )
+
+
+def carried(lake: Lake, books_through: int) -> pl.LazyFrame:
+    """Grain corrects_line_item_id: amount and quantity of the late lines on invoices that are not void."""
+    lines = lake.scan("line_items", pl.col("line_type") == "late_usage", through={"batch_no": books_through})
+    standing = lines.join(void_invoices(lake, books_through), on="invoice_id", how="anti")
+    sums = standing.group_by("corrects_line_item_id").agg(
+        amount=pl.col("list_amount").sum(), quantity=pl.col("quantity").sum()
+    )
+    return sums.with_columns(pl.col("amount", "quantity").cast(DECIMAL))
+
+
+def corrections(lake: Lake, books_through: int) -> pl.LazyFrame:
+    """CORRECTION invoices that exist, void ones too: contract_id, period_start, regeneration."""
+    invoices = lake.scan("invoices", through={"batch_no": books_through})
+    return invoices.filter(pl.col("invoice_type") == CORRECTION).select("contract_id", "period_start", "regeneration")
