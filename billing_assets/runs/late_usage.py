@@ -97,16 +97,17 @@ def used_since(
 
     Levels outlive periods: of what keeps one, usage of any time before the period's end counts.
     """
-    spans = closed.lazy().select("period_start", "period_end", "events_through").unique()
-    day = pl.col("usage_date").cast(TIMESTAMP)
+    # What a closed period has seen at least, of those that end after a day.
+    ends = closed.lazy().group_by(end="period_end").agg(seen=pl.col("events_through").min())
+    ends = ends.sort("end", descending=True).with_columns(pl.col("seen").cum_min()).sort("end")
     slices = lake.scan("metered_slices", pl.col("ingest_batch") <= events_through)
     new = (
-        slices.select("usage_date", "ingest_batch")
+        slices.select("usage_date", "ingest_batch", after=pl.col("usage_date").cast(TIMESTAMP) + pl.duration(hours=1))
         .unique()
-        .join(spans, how="cross")
-        .filter(pl.col("ingest_batch") > pl.col("events_through"), day < pl.col("period_end"))
+        .sort("after")
+        .join_asof(ends, left_on="after", right_on="end", strategy="forward", check_sortedness=False)
+        .filter(pl.col("ingest_batch") > pl.col("seen"))
         .select("usage_date", "ingest_batch")
-        .unique()
     )
     days = lake.collect(new)
     if days.is_empty():
