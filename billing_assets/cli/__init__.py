@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
 from collections.abc import Sequence
 
+from billing_assets.cli.panics import held_back
 from billing_assets.errors import BillingError
 
 INTERRUPTED = 130
+TRACEBACK = "--traceback"
 DAGSTER_INTERRUPT = "DagsterExecutionInterruptedError"
 """What Dagster makes of Ctrl-C inside a step; by name, since only defs/ knows Dagster."""
 
@@ -17,7 +20,12 @@ DAGSTER_INTERRUPT = "DagsterExecutionInterruptedError"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code. Errors become one message on stderr, each with its own exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    with_traceback = "--traceback" in given
+    with held_back(shown=TRACEBACK in given):
+        return _main(given)
+
+
+def _main(given: list[str]) -> int:
+    with_traceback = TRACEBACK in given
     try:
         code = _run(given)
         return _interrupted() if code == INTERRUPTED else code
@@ -29,8 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _interrupted()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_unwritten()
         return 141  # as a shell reports a process that SIGPIPE ended
+    except OSError as error:
+        if with_traceback:
+            traceback.print_exc()
+        _drop_unwritten()
+        _say(f"billing: {error.filename or 'the output'}: {error.strerror or error}")
+        return 3
     except BaseException as error:  # a panic of Polars or Delta is no Exception
         if isinstance(error, SystemExit | GeneratorExit):
             raise
@@ -60,6 +74,12 @@ def _run(arguments: list[str]) -> int:
 def _interrupted() -> int:
     _say("billing: interrupted; the same command again finishes what was begun")
     return INTERRUPTED
+
+
+def _drop_unwritten() -> None:
+    """What the standard output could not take, so that the end of the process does not fail at it again."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _first_line(error: BaseException) -> str:

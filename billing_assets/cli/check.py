@@ -38,7 +38,9 @@ def check(settings: Settings) -> int:
     """
     from billing_assets.runs.checks import check_lake
 
-    results = check_lake(settings.lake())
+    lake = settings.lake()
+    lake.refuse_damage()
+    results = check_lake(lake)
     if settings.json:
         print_json({"ok": not broken(results), "checks": [_content(result) for result in results]})
     else:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from billing_assets.errors import UsageError
+from billing_assets.errors import BillingError, UsageError
 
 if TYPE_CHECKING:
     from billing_assets.runs.workspace import Workspace
@@ -27,7 +27,7 @@ run_monitoring:
 
 
 def use_dagster_home(places: Workspace) -> Path:
-    """Set DAGSTER_HOME for this process and its children. Raises UsageError for one that cannot be used."""
+    """Set DAGSTER_HOME for this process and its children. UsageError for one that does not exist."""
     given = os.environ.get("DAGSTER_HOME")
     if given:
         return _checked(Path(given))
@@ -39,13 +39,13 @@ def use_dagster_home(places: Workspace) -> Path:
 
 def make_dagster_home(home: Path) -> None:
     """The folder with its dagster.yaml; what is there already stays as it is."""
+    from billing_assets.defs.instance import make_instance
+
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        config = home / "dagster.yaml"
-        if not config.exists():
-            config.write_text(CONFIG, encoding="utf-8")
+        make_instance(home, CONFIG)
     except OSError as error:
-        raise UsageError(f"{home}: cannot be made ({error.strerror}); set DAGSTER_HOME to another directory") from error
+        found = error.strerror
+        raise BillingError(f"{home}: cannot be made ({found}); set DAGSTER_HOME to another directory") from error
 
 
 def _checked(home: Path) -> Path:

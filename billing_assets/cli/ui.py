@@ -45,7 +45,8 @@ def ui(
     environment = {**settings.environment(), "DAGSTER_HOME": str(home), "PYTHONPATH": _import_path()}
     arguments = ["dev", *_target(Path.cwd()), "--host", host, "--port", str(port)]
     tell(f"Dagster UI: http://{host}:{port}   (runs in {home}; Ctrl-C stops it)")
-    process = subprocess.Popen([sys.executable, "-W", SUPERSEDED, "-m", "dagster", *arguments], env=environment)
+    program = [sys.executable, "-W", SUPERSEDED, "-m", "dagster", *arguments]
+    process = subprocess.Popen(program, env=environment, stderr=sys.stderr)
     return _wait(process)
 
 

@@ -7,19 +7,21 @@ import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
 
 from billing_assets import runs
 from billing_assets.defs.definitions import definitions
+from billing_assets.defs.instance import opened_instance
 from billing_assets.defs.jobs import CLOSE, INGEST, METER, REFRESH
 from billing_assets.defs.partitions import DAY_FORMAT
 from billing_assets.defs.resources import NOW_TAG, BillingWorkspace, ReportBook
 from billing_assets.defs.specs import BOOKS, DRAFTS, RATED
 from billing_assets.errors import BillingError, InvariantBreach
 from billing_assets.runs.workspace import Workspace
+from billing_assets.storage.upkeep import sweep
 
 PROCESS_TAG = "billing/process"
 MAX_RUNTIME_TAG, MAX_RUNTIME_SECONDS = "dagster/max_runtime", f"{6 * 60 * 60}"
@@ -82,9 +84,12 @@ class Chain:
 def run_close(
     workspace: Workspace, month: str | None, now: datetime, *, by: str = "billing close", ingest: bool = True
 ) -> CloseReport:
-    """Ingest, meter, rate and finalize what is due (of `month`, or anywhere), refresh the drafts, seal, check."""
+    """Ingest, meter, rate and finalize what is due (of `month`, or anywhere), refresh the drafts, seal, check.
+
+    What killed writers left a day ago and before is swept.
+    """
     started = time.monotonic()
-    with dg.DagsterInstance.get() as instance:
+    with opened_instance() as instance:
         end_killed_runs(instance)
         chain = Chain(workspace, now, by, instance)
         lake, catalog = chain.places.open_lake(), chain.places.load_catalog()
@@ -92,6 +97,7 @@ def run_close(
         metered = meter_stale_days(chain, runs.stale_days(lake, catalog, now))
         months = (month,) if month else runs.due_months(lake, catalog, now)
         closed, drafts = close_months(chain, months)
+        sweep(lake, datetime.now(UTC))
     return CloseReport(
         ingest=first.get("ingestion"),
         meter=metered,

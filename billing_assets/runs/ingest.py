@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
@@ -21,7 +19,7 @@ from billing_assets.runs import batches
 from billing_assets.runs.reports import IngestReport
 from billing_assets.storage.lake import Lake
 from billing_assets.storage.sources import EventSource, Listing, SourceFile
-from billing_assets.storage.staging import BatchFile, settle, stage
+from billing_assets.storage.staging import BatchFile, scratch, settle, stage
 
 SEQUENCE = "ingest"
 
@@ -156,8 +154,8 @@ def write(batch: batches.Batch, source: EventSource) -> None:
     columns = intent["promoted"]
     promoted = Promotions(_named(columns, "property_"), _named(columns, "number_"))
     history = batch.lake.scan("events", through={"ingest_batch": batch.batch_no - 1}).select(HISTORY.names())
-    with TemporaryDirectory(prefix="billing-ingest-") as directory, batch.lake.reading():
-        staged = stage(source, files, windows, Path(directory))
+    with scratch() as directory, batch.lake.reading():
+        staged = stage(source, files, windows, directory)
         outputs = settle(staged, history, windows, batch.batch_no, promoted)
         for table in batch.tables:
             batch.write(table, getattr(outputs, table))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import unquote
 
 import polars as pl
 from deltalake import DeltaTable
@@ -15,6 +19,7 @@ from billing_assets.errors import LakeError
 FAILURES = (DeltaError, OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
 """What deltalake and Polars raise for a file that is missing, damaged or not writable."""
 
+_OS_ERROR = re.compile(r"\(os error (?P<number>\d+)\)")
 _RESTORE = "restore the lake from a copy taken at a committed batch"
 
 
@@ -24,7 +29,17 @@ def naming(table: str, uri: str, done: str) -> Iterator[None]:
     try:
         yield
     except FAILURES as failure:
-        raise LakeError(f"table {table} cannot be {done} ({uri}): {first_line(failure)}") from failure
+        entry = damaged_entry(Path(uri) / "_delta_log")
+        if entry is not None:
+            raise LakeError(f"table {table}: log entry {entry}; {_RESTORE}") from failure
+        raise LakeError(f"table {table} cannot be {done} ({uri}): {reason(failure)}") from failure
+
+
+def reason(failure: BaseException) -> str:
+    """What the operating system said, where the failure is of the disk; else the first line of the message."""
+    said = _OS_ERROR.search(str(failure))
+    number = int(said["number"]) if said else failure.errno if isinstance(failure, OSError) else None
+    return first_line(failure) if number is None else os.strerror(number)
 
 
 def first_line(failure: BaseException) -> str:
@@ -46,6 +61,44 @@ def refuse_damaged_log(table: str, uri: str) -> None:
     for entry in log.glob("*.json"):
         if entry.stat().st_size == 0:
             raise LakeError(f"table {table}: log entry {entry} is empty, so rows of it are lost; {_RESTORE}")
+
+
+def damaged_entry(log: Path) -> str | None:
+    """The first file of a local log that cannot be read, and what is wrong with it, or None."""
+    for entry in sorted(log.glob("*.json")) if log.is_dir() else ():
+        try:
+            for line in entry.read_text("utf-8").splitlines():
+                json.loads(line)
+        except (ValueError, OSError) as found:
+            return f"{entry} cannot be read: {first_line(found)}"
+    for entry in sorted(log.glob("*.parquet")) if log.is_dir() else ():
+        try:
+            pl.read_parquet(entry)
+        except FAILURES as found:
+            return f"{entry} cannot be read: {first_line(found)}"
+    return None
+
+
+def refuse_changed_files(table: str, uri: str, delta: DeltaTable) -> None:
+    """Raise for a local data file that is missing or not as long as its log says. Looks at no file's content.
+
+    A reader of Polars panics where a file is shorter than the log says.
+    """
+    facts = pl.DataFrame(delta.get_add_actions(flatten=True)).select("path", "size_bytes")
+    for path, stated in facts.sort("path").iter_rows():
+        file = Path(uri) / unquote(path)
+        if not file.is_file():
+            raise LakeError(f"table {table}: data file {file} cannot be read: it is missing; {_RESTORE}")
+        if (found := file.stat().st_size) != stated:
+            raise LakeError(
+                f"table {table}: data file {file} cannot be read: {found:,} of its {stated:,} bytes; {_RESTORE}"
+            )
+
+
+def refuse_no_folder(root: str) -> None:
+    """Raise where the lake's place is taken by something else than a folder."""
+    if Path(root).exists() and not Path(root).is_dir():
+        raise LakeError(f"{root}: expected the folder of the lake, found a file")
 
 
 def refuse_lost_log(table: str, uri: str) -> None:

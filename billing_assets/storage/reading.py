@@ -28,6 +28,7 @@ class LakeReader:
         self.root = str(Path(root).absolute()) if self.is_local else str(root).rstrip("/")
         self.storage_options = dict(storage_options or {})
         self._scanned: set[str] = set()
+        self._sound: dict[str, int] = {}
 
     def uri(self, table: str) -> str:
         return f"{self.root}/{spec_of(table).name}"
@@ -50,8 +51,16 @@ class LakeReader:
                 return DeltaTable(uri, storage_options=self.storage_options)
             except TableNotFoundError:
                 if self.is_local:
+                    failures.refuse_no_folder(self.root)
                     failures.refuse_lost_log(table, uri)
                 return None
+
+    def refuse_damage(self) -> None:
+        """Raise LakeError for a table of the lake with a damaged log, or a data file that is missing or cut short."""
+        for table in TABLES:
+            opened = self.open(table)
+            if opened is not None:
+                self._refuse_changed_files(table, opened)
 
     def transaction(self, table: str, app: str) -> int | None:
         """The highest number that the table has under the transaction id `app`; None before the first."""
@@ -77,6 +86,7 @@ class LakeReader:
     def read(self, spec: TableSpec, opened: DeltaTable) -> pl.LazyFrame:
         """All rows of an opened table, columns that it lacks as null."""
         self._scanned.add(spec.name)
+        self._refuse_changed_files(spec.name, opened)
         with failures.naming(spec.name, self.uri(spec.name), "read"):
             rows = pl.scan_delta(opened, storage_options=self.storage_options or None, credential_provider=None)
             found = rows.collect_schema()
@@ -85,6 +95,12 @@ class LakeReader:
             if expected is not None and expected.dtype != dtype:
                 raise LakeError(f"table {spec.name}: column {name} is {dtype}, expected {expected.dtype}")
         return spec.complete(rows)
+
+    def _refuse_changed_files(self, table: str, opened: DeltaTable) -> None:
+        """Once for each version of a local table."""
+        if self.is_local and self._sound.get(table) != opened.version():
+            failures.refuse_changed_files(table, self.uri(table), opened)
+            self._sound[table] = opened.version()
 
     def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
         """`frame.collect()`, where a damaged or missing file of a scanned table is a LakeError that names it."""

@@ -6,12 +6,17 @@ no rows: it is reported with what was found, and is new again when its content c
 
 from __future__ import annotations
 
+import shutil
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
+from datetime import time as time_of_day
 from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
 
 import polars as pl
 from polars.io.plugins import register_io_source
@@ -23,7 +28,8 @@ from billing_assets.ingestion.judgement import ROWS, judge
 from billing_assets.ingestion.lines import read_lines
 from billing_assets.ingestion.tables import read_table
 from billing_assets.ingestion.windows import Windows
-from billing_assets.storage.sources import EventSource, Fingerprint, Format, format_of
+from billing_assets.storage.failures import reason
+from billing_assets.storage.sources import EventSource, Fingerprint, Format, SourceError, format_of
 from billing_assets.storage.table_files import csv_chunks, parquet_chunks
 from billing_assets.storage.text_files import DamagedFile, decompressed, line_chunks
 
@@ -38,6 +44,8 @@ FILES = pl.Schema(
     }
 )
 WORKERS = 2
+_SCRATCH = "billing-ingest-"
+_LEFT_AFTER = 24 * 60 * 60
 
 _Parser = Callable[[pl.DataFrame], pl.DataFrame]
 
@@ -59,6 +67,17 @@ class Staged:
 
     rows: pl.LazyFrame
     files: pl.DataFrame
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """An empty directory on local disk; those that killed processes left more than a day ago are removed."""
+    for left in Path(gettempdir()).glob(f"{_SCRATCH}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _LEFT_AFTER:
+                shutil.rmtree(left)
+    with TemporaryDirectory(prefix=_SCRATCH) as directory:
+        yield Path(directory)
 
 
 def stage(source: EventSource, files: Sequence[BatchFile], windows: Windows, directory: Path) -> Staged:
@@ -107,7 +126,7 @@ def _day_by_day(events: pl.LazyFrame, days: pl.Series) -> pl.LazyFrame:
     ) -> Iterator[pl.DataFrame]:
         for day in days:
             # By the timestamp, whose range in each part the scan knows.
-            midnight = datetime.combine(day, time(), UTC)
+            midnight = datetime.combine(day, time_of_day(), UTC)
             rows = events.filter(pl.col("timestamp").is_between(midnight, midnight + timedelta(days=1), closed="left"))
             wanted = rows if predicate is None else rows.filter(predicate)
             found = (wanted if columns is None else wanted.select(columns)).collect()
@@ -174,7 +193,11 @@ class _Reader:
 
     def _write(self, parser: _Parser, chunk: pl.DataFrame, number: int) -> None:
         rows = judge(parser(chunk), self.file.name, self.file.arrived_at, self.windows)
-        rows.write_parquet(f"{self.stem}-{number:06}.parquet", compression="uncompressed")
+        try:
+            rows.write_parquet(f"{self.stem}-{number:06}.parquet", compression="uncompressed")
+        except (OSError, pl.exceptions.ComputeError) as error:
+            place = f"{self.stem.parent}: {reason(error)}; TMPDIR names another place"
+            raise SourceError(f"{self.file.name} cannot be laid down in {place}") from error
 
 
 def _scan(directory: Path) -> pl.LazyFrame:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from deltalake import DeltaTable
 
 from billing_assets.errors import LakeError
 from billing_assets.storage.lake import Lake
@@ -74,7 +75,7 @@ def entry(table: Path, version: int) -> Path:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda table: entry(table, 2).write_text('{"add": {"path": '), "Truncated record"),
+        (lambda table: entry(table, 2).write_text('{"add": {"path": '), "00000000000000000002.json cannot be read"),
         (lambda table: entry(table, 1).unlink(), "found gap"),
         (lambda table: entry(table, 0).unlink(), "No (table metadata|protocol)"),
         (lambda table: entry(table, 2).write_text(""), "00000000000000000002.json is empty"),
@@ -88,9 +89,27 @@ def test_a_damaged_log_is_named(lake: Lake, table: Path, damage: Damage, message
             use()
 
 
+def test_a_damaged_checkpoint_is_named(lake: Lake, table: Path) -> None:
+    DeltaTable(str(table)).create_checkpoint()
+    (checkpoint,) = (table / "_delta_log").glob("*.checkpoint.parquet")
+    for version in range(3):
+        entry(table, version).unlink()
+    truncate(checkpoint)
+    with pytest.raises(LakeError, match=f"table events: log entry {checkpoint} cannot be read"):
+        lake.scan("events")
+
+
+def test_a_file_that_no_query_reads_is_looked_at_too(lake: Lake, table: Path) -> None:
+    lake.refuse_damage()
+    file = sorted(table.rglob("*.parquet"))[0]
+    truncate(file)
+    with pytest.raises(LakeError, match=f"table events: data file {file} cannot be read: 100 of its [0-9,]+ bytes"):
+        Lake(lake.root).refuse_damage()
+
+
 def test_a_place_that_cannot_hold_a_lake_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(LakeError, match="table events cannot be"):
+    with pytest.raises(LakeError, match="file: expected the folder of the lake, found a file"):
         Lake(tmp_path / "file").append_batch("events", events(1, 1), "ingest", 1)
 
 
