@@ -12,7 +12,7 @@ import polars as pl
 
 from billing_assets.columns import DECIMAL, TIMESTAMP
 from billing_assets.identity import stable_id
-from billing_assets.money import zero
+from billing_assets.money import or_zero, proportion, zero
 from billing_assets.periods import close_month
 
 ENTRY: dict[str, pl.DataType] = {
@@ -25,6 +25,7 @@ ENTRY: dict[str, pl.DataType] = {
     "contract_id": pl.String(),
     "entry_type": pl.String(),
     "amount": DECIMAL,
+    "cost": DECIMAL,
     "unit": pl.String(),
     "effective_at": TIMESTAMP,
     "invoice_id": pl.String(),
@@ -60,7 +61,8 @@ def openings(access: pl.LazyFrame, ledger: pl.LazyFrame) -> pl.LazyFrame:
     ledger: rows of earlier batches. Adds `movements` and `moved` (how many rows, and their sum); `ungranted`, what of
     its amount no row has granted yet; `closings`, by which the next expiration gets an id of its own. A rollover has
     what the ledger gave it, and nothing before that. An amount that is lowered in the catalog takes away what is not
-    drawn, and no more.
+    drawn, and no more. `uncosted`: what of the segment's share of its balance's cost no row has yet; null where
+    nothing is paid in advance.
     """
     kind = pl.col("entry_type")
     rows = ledger.group_by("segment_id").agg(
@@ -68,15 +70,22 @@ def openings(access: pl.LazyFrame, ledger: pl.LazyFrame) -> pl.LazyFrame:
         moved=pl.col("amount").sum(),
         granted=pl.col("amount").filter(kind.is_in(GRANTS)).sum(),
         closings=kind.is_in(["EXPIRATION", "TRUEUP"]).sum().cast(pl.Int64),
+        costed=pl.col("cost").sum(),
     )
+    in_advance = (pl.col("balance_type") != "POSTPAID") & (pl.col("cost") > zero())
+    cost = proportion(pl.col("amount"), pl.col("amount").sum().over("balance_id"), pl.col("cost"))
     due = pl.max_horizontal(pl.col("amount") - pl.col("granted"), pl.min_horizontal(-pl.col("moved"), zero()))
     final = pl.col("is_rollover") | (pl.col("closings") > 0)
     return (
         access.join(rows, on="segment_id", how="left")
-        .with_columns(pl.col("moved", "granted").fill_null(zero()), pl.col("movements", "closings").fill_null(0))
+        .with_columns(
+            pl.col("moved", "granted").fill_null(zero()),
+            pl.col("movements", "closings").fill_null(0),
+            uncosted=pl.when(in_advance).then(cost - or_zero("costed")),
+        )
         .with_columns(ungranted=pl.when(final).then(zero()).otherwise(due))
         .with_columns(available=pl.max_horizontal(pl.col("moved") + pl.col("ungranted"), zero()))
-        .drop("granted")
+        .drop("granted", "costed")
     )
 
 
@@ -115,6 +124,7 @@ def grants(opened: pl.LazyFrame, drawn: pl.LazyFrame, batch: Batch) -> pl.LazyFr
             entry_type=pl.col("grant_type").fill_null("GRANT"),
             entry_id=entry_id("GRANT", pl.col("movements")),
             amount="ungranted",
+            cost="uncosted",
             effective_at=starts,
             close_month=pl.min_horizontal(starts.dt.strftime("%Y-%m"), "invoice_month"),
         )
@@ -125,7 +135,7 @@ def grants(opened: pl.LazyFrame, drawn: pl.LazyFrame, batch: Batch) -> pl.LazyFr
 def deductions(opened: pl.LazyFrame, drawn: pl.LazyFrame, batch: Batch) -> pl.LazyFrame:
     """One DEDUCTION per invoice and segment, at the end of the service period, or of the segment if earlier."""
     return (
-        opened.drop("amount")
+        opened.drop("amount", "cost")
         .join(drawn.filter(pl.col("drawn") != zero()), on="segment_id")
         .with_columns(
             entry_type=pl.lit("DEDUCTION"),
@@ -145,7 +155,8 @@ def expirations(opened: pl.LazyFrame, moves: pl.LazyFrame, shares: pl.LazyFrame,
     """
     moved_now = moves.group_by("segment_id").agg(moved_now=pl.col("amount").sum())
     ended = (
-        opened.filter(pl.col("balance_type") != "POSTPAID")
+        opened.drop("cost")
+        .filter(pl.col("balance_type") != "POSTPAID")
         .filter(pl.col("ending_before") <= pl.lit(batch.now, dtype=TIMESTAMP))
         .join(moved_now, on="segment_id", how="left")
         .with_columns(left=pl.col("moved") + pl.col("moved_now").fill_null(zero()))

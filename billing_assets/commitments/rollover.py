@@ -110,7 +110,7 @@ def rollover_entries(
     ready = amounts.join(ended.select(from_contract_id="contract_id"), on="from_contract_id", how="semi").join(
         rolling.select("segment_id", at="drawn_after"), on="segment_id"
     )
-    described = opened.drop("amount", "close_month", strict=False)
+    described = opened.drop("amount", "cost", "close_month", strict=False)
     out = (
         ready.select("rolls", "at", into="segment_id", segment_id="from_segment_id")
         .join(described, on="segment_id")

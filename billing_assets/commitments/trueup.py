@@ -85,7 +85,7 @@ def trueup_entries(opened: pl.LazyFrame, found: pl.LazyFrame, batch: Batch) -> p
     """TRUEUP rows of the true-ups that the batch makes final: they close the commit to 0."""
     made = found.select("segment_id", "invoice_id", "missing", "dated_at", "close_month")
     return (
-        opened.drop("amount")
+        opened.drop("amount", "cost")
         .join(made, on="segment_id")
         .with_columns(
             entry_type=pl.lit("TRUEUP"),

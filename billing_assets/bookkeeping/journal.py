@@ -1,0 +1,166 @@
+"""The journal of books: exact entries, each with its source, and the postings that they add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from billing_assets.bookkeeping.accounts import OF_ENTRIES
+from billing_assets.bookkeeping.of_lines import applied, charges, conversions, lines_of_vouchers, receivables
+from billing_assets.bookkeeping.positions import positions
+from billing_assets.bookkeeping.postings import posting_id, postings
+from billing_assets.bookkeeping.releases import releases
+from billing_assets.bookkeeping.vouchers import posting_date, vouchers
+from billing_assets.catalog.currencies import MINOR_DIGITS
+from billing_assets.columns import DECIMAL
+from billing_assets.money import zero
+
+Hold = Callable[[pl.LazyFrame], pl.LazyFrame]
+"""A frame, computed once for all that read it."""
+
+ENTRY = ("voucher_id", "account", "amount", "customer_id", "contract_id", "product_id", "balance_id", "line_item_id",
+         "ledger_entry_id")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What is final: the tables invoices, line_items, ledger_entries and month_closes."""
+
+    invoices: pl.LazyFrame
+    line_items: pl.LazyFrame
+    ledger_entries: pl.LazyFrame
+    month_closes: pl.LazyFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """entries: exact, grain (source, account), with `posting_id`. postings: what they come to, grain posting_id. Both:
+    amount, debits positive; month, voucher_id, voucher_type, posting_date, document_date, currency, customer_id,
+    contract_id, product_id, balance_id, invoice_id, invoice_number. releases: the ledger at cost."""
+
+    entries: pl.LazyFrame
+    postings: pl.LazyFrame
+    releases: pl.LazyFrame
+
+
+def journal(books: Books, hold: Hold) -> Journal:
+    """The whole journal, from the first month on; rules in docs/bookkeeping.md."""
+    issued = hold(vouchers(books.invoices, books.month_closes))
+    lines = hold(lines_of_vouchers(books.line_items, issued))
+    released = releases(books.ledger_entries, issued)
+    owners = hold(owners_of_balances(lines, released))
+    released = hold(with_currency(released, owners, issued))
+    own = released.filter(pl.col("kind") != "DEDUCTION")
+    parts = (
+        receivables(issued),
+        charges(lines),
+        applied(lines, released),
+        conversions(lines, released),
+        with_owners(positions(lines, released), owners),
+        counter_entries(own, owners),
+    )
+    entries = pl.concat([_as_entries(part) for part in parts]).filter(pl.col("amount") != zero())
+    dated = entries.join(pl.concat([_of_invoices(issued), of_ledger(own)]), on="voucher_id")
+    entries = hold(dated.with_columns(posting_id=posting_id()))
+    return Journal(entries, hold(described(postings(entries, MINOR_DIGITS), entries)), released)
+
+
+def described(posted: pl.LazyFrame, entries: pl.LazyFrame) -> pl.LazyFrame:
+    """`posted` with the dates and the invoice of its voucher, and its ledger entry where it is all of one."""
+    of_voucher = ("voucher_id", "voucher_type", "document_date", "invoice_id", "invoice_number")
+    return posted.join(entries.select(of_voucher).unique("voucher_id", keep="any"), on="voucher_id")
+
+
+def owners_of_balances(lines: pl.LazyFrame, released: pl.LazyFrame) -> pl.LazyFrame:
+    """Grain balance_id: whose it is, the product that it is sold as, and the currency in which it is charged."""
+    charged = (
+        lines.filter(pl.col("line_type") == "commit_purchase")
+        .sort("balance_id", "month", "at", "line_item_id")
+        .group_by("balance_id")
+        .agg(pl.col("product_id", "currency").first(), payer="customer_id", payer_contract="contract_id")
+        .with_columns(pl.col("payer", "payer_contract").list.first())
+    )
+    of_ledger_ = (
+        released.sort("balance_id", "month", "at", "entry_id")
+        .group_by("balance_id")
+        .agg(pl.col("customer_id", "contract_id", "unit").first(), drawn_in=pl.col("invoice_currency").drop_nulls().first())
+    )  # fmt: skip
+    is_money = pl.col("unit").is_in(list(MINOR_DIGITS))
+    return of_ledger_.join(charged, on="balance_id", how="full", coalesce=True).select(
+        "balance_id",
+        "product_id",
+        balance_currency=pl.coalesce(pl.when(is_money).then("unit"), "currency", "drawn_in"),
+        customer_id=pl.coalesce("customer_id", "payer"),
+        contract_id=pl.coalesce("contract_id", "payer_contract"),
+    )
+
+
+def with_currency(released: pl.LazyFrame, owners: pl.LazyFrame, issued: pl.LazyFrame) -> pl.LazyFrame:
+    """`released` with `currency`: that of its invoice, else of its balance, else of its contract's invoices."""
+    of_contracts = issued.sort("at", "voucher_id").group_by("contract_id").agg(contract_currency=pl.col("currency").first())  # fmt: skip
+    return (
+        released.join(owners.select("balance_id", "balance_currency"), on="balance_id", how="left")
+        .join(of_contracts, on="contract_id", how="left")
+        .with_columns(currency=pl.coalesce("invoice_currency", "balance_currency", "contract_currency"))
+        .drop("balance_currency", "contract_currency")
+    )
+
+
+def with_owners(entries: pl.LazyFrame, owners: pl.LazyFrame) -> pl.LazyFrame:
+    return entries.join(owners.drop("balance_currency"), on="balance_id", how="left")
+
+
+def counter_entries(own: pl.LazyFrame, owners: pl.LazyFrame) -> pl.LazyFrame:
+    """The other side of movements that no invoice has; a rollover has two balances, and no other side."""
+    return (
+        own.filter(~pl.col("kind").is_in(["ROLLOVER_OUT", "ROLLOVER_IN"]), pl.col("release") != zero())
+        .select(
+            "voucher_id",
+            "balance_id",
+            ledger_entry_id="entry_id",
+            account=pl.col("kind").replace_strict(OF_ENTRIES, return_dtype=pl.String),
+            amount=-pl.col("release"),
+        )
+        .pipe(with_owners, owners)
+    )
+
+
+def _of_invoices(issued: pl.LazyFrame) -> pl.LazyFrame:
+    return issued.select(
+        "voucher_id", "voucher_type", "month", "at", "posting_date", "document_date", "currency", "invoice_id",
+        "invoice_number",
+    )  # fmt: skip
+
+
+def of_ledger(own: pl.LazyFrame) -> pl.LazyFrame:
+    """Vouchers of movements that no invoice has; the two sides of a rollover are one."""
+    absent = pl.lit(None, dtype=pl.String)
+    rolls = pl.col("kind").is_in(["ROLLOVER_OUT", "ROLLOVER_IN"])
+    date = pl.col("at").dt.date()
+    return own.filter(pl.col("kind") != "ROLLOVER_IN").select(
+        "voucher_id",
+        "month",
+        "at",
+        "currency",
+        voucher_type=pl.when(rolls).then(pl.lit("ROLLOVER")).otherwise("entry_type"),
+        posting_date=posting_date(pl.col("month"), date),
+        document_date=date,
+        invoice_id=absent,
+        invoice_number=absent,
+    ).select(_of_invoices_columns())  # fmt: skip
+
+
+def _of_invoices_columns() -> tuple[str, ...]:
+    return ("voucher_id", "voucher_type", "month", "at", "posting_date", "document_date", "currency", "invoice_id",
+            "invoice_number")  # fmt: skip
+
+
+def _as_entries(part: pl.LazyFrame) -> pl.LazyFrame:
+    present = part.collect_schema().names()
+    types = {"amount": DECIMAL}
+    return part.select(
+        (pl.col(name) if name in present else pl.lit(None)).cast(types.get(name, pl.String())).alias(name)
+        for name in ENTRY
+    )
