@@ -15,7 +15,7 @@ LEVELS: list[set[str]] = [
     VOCABULARY,
     {"catalog"},
     {"schemas"},
-    {"ingestion", "metering", "rating", "charges", "commitments", "invoicing"},
+    {"ingestion", "metering", "rating", "charges", "commitments", "invoicing", "bookkeeping"},
     {"reconcile"},
     {"pipeline"},
     {"storage"},
@@ -25,7 +25,7 @@ LEVELS: list[set[str]] = [
     {"__main__"},
 ]
 RANK = {name: level for level, names in enumerate(LEVELS) for name in names}
-STAGES = ("ingestion", "metering", "rating", "charges", "commitments", "invoicing")
+STAGES = ("ingestion", "metering", "rating", "charges", "commitments", "invoicing", "bookkeeping")
 DOMAIN = (*STAGES, "pipeline", "reconcile", *sorted(VOCABULARY))
 ONLY_IN = {"dagster": {"defs", "definitions"}, "deltalake": {"storage"}, "typer": {"cli"}, "rich": {"cli"}}
 FORBIDDEN_CALLS = ("datetime.now", "datetime.utcnow", "time.time", "os.environ", "os.getenv", "random.", "uuid.")

@@ -16,6 +16,7 @@ from billing_assets.bookkeeping.invariants import (
     liabilities_below_zero,
     receivables_of_seals,
     unbalanced,
+    unrounded,
 )
 from billing_assets.bookkeeping.journal import Books, Journal, journal
 
@@ -30,4 +31,5 @@ __all__ = [
     "liabilities_below_zero",
     "receivables_of_seals",
     "unbalanced",
+    "unrounded",
 ]

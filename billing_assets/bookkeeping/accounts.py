@@ -55,6 +55,8 @@ ACCOUNTS: tuple[Account, ...] = (
 
 POSITION = (LIABILITY, CONTRACT_ASSET)
 """Accounts that carry prepaid commits, balance by balance."""
+BY_BALANCE = (*POSITION, SHORTFALL, BREAKAGE, CREDITS, COMMIT_DISCOUNTS, MANUAL)
+"""Accounts whose postings name the balance."""
 
 COMMIT_PURCHASE, CONVERSION, APPLICATION = "commit_purchase", "pricing_unit_conversion", "applied_commit_or_credit"
 OF_LINES: dict[str, str] = {
@@ -83,3 +85,7 @@ OF_ENTRIES: dict[str, str] = {
 
 def name_of(account: pl.Expr) -> pl.Expr:
     return account.replace_strict({one.number: one.name for one in ACCOUNTS}, return_dtype=pl.String)
+
+
+def kind_of(account: pl.Expr) -> pl.Expr:
+    return account.replace_strict({one.number: one.kind for one in ACCOUNTS}, return_dtype=pl.String)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from billing_assets.bookkeeping.accounts import OF_ENTRIES
+from billing_assets.bookkeeping.accounts import COMMIT_PURCHASE, OF_ENTRIES
 from billing_assets.bookkeeping.of_lines import applied, charges, conversions, lines_of_vouchers, receivables
 from billing_assets.bookkeeping.positions import positions
 from billing_assets.bookkeeping.postings import posting_id, postings
@@ -22,6 +22,8 @@ Hold = Callable[[pl.LazyFrame], pl.LazyFrame]
 
 ENTRY = ("voucher_id", "account", "amount", "customer_id", "contract_id", "product_id", "balance_id", "line_item_id",
          "ledger_entry_id")  # fmt: skip
+VOUCHER = ("voucher_id", "voucher_type", "month", "at", "posting_date", "document_date", "due_date", "currency",
+           "invoice_id", "invoice_number")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,44 +64,63 @@ def journal(books: Books, hold: Hold) -> Journal:
         counter_entries(own, owners),
     )
     entries = pl.concat([_as_entries(part) for part in parts]).filter(pl.col("amount") != zero())
-    dated = entries.join(pl.concat([_of_invoices(issued), of_ledger(own)]), on="voucher_id")
+    dated = entries.join(pl.concat([issued.select(VOUCHER), of_ledger(own)]), on="voucher_id")
     entries = hold(dated.with_columns(posting_id=posting_id()))
     return Journal(entries, hold(described(postings(entries, MINOR_DIGITS), entries)), released)
 
 
 def described(posted: pl.LazyFrame, entries: pl.LazyFrame) -> pl.LazyFrame:
-    """`posted` with the dates and the invoice of its voucher, and its ledger entry where it is all of one."""
-    of_voucher = ("voucher_id", "voucher_type", "document_date", "invoice_id", "invoice_number")
+    """`posted` with the kind, date and invoice of its voucher."""
+    of_voucher = ("voucher_id", "voucher_type", "document_date", "due_date", "invoice_id", "invoice_number")
     return posted.join(entries.select(of_voucher).unique("voucher_id", keep="any"), on="voucher_id")
 
 
 def owners_of_balances(lines: pl.LazyFrame, released: pl.LazyFrame) -> pl.LazyFrame:
-    """Grain balance_id: whose it is, the product that it is sold as, and the currency in which it is charged."""
+    """Grain balance_id: whose it is, the product that it is sold as, and the currency in which it is charged; of a
+    rollover the product and currency of the balance that it comes from."""
     charged = (
-        lines.filter(pl.col("line_type") == "commit_purchase")
+        lines.filter(pl.col("line_type") == COMMIT_PURCHASE)
         .sort("balance_id", "month", "at", "line_item_id")
         .group_by("balance_id")
-        .agg(pl.col("product_id", "currency").first(), payer="customer_id", payer_contract="contract_id")
-        .with_columns(pl.col("payer", "payer_contract").list.first())
-    )
-    of_ledger_ = (
+        .agg(pl.col("product_id", "currency").first(), payer=pl.col("customer_id").first(),
+             payer_contract=pl.col("contract_id").first())
+    )  # fmt: skip
+    in_ledger = (
         released.sort("balance_id", "month", "at", "entry_id")
         .group_by("balance_id")
-        .agg(pl.col("customer_id", "contract_id", "unit").first(), drawn_in=pl.col("invoice_currency").drop_nulls().first())
-    )  # fmt: skip
+        .agg(
+            pl.col("customer_id", "contract_id", "unit").first(),
+            drawn_in=pl.col("invoice_currency").drop_nulls().first(),
+        )
+    )
+    source = (
+        released.filter(pl.col("entry_type") == "ROLLOVER_IN")
+        .select("balance_id", "voucher_id")
+        .join(
+            released.filter(pl.col("entry_type") == "ROLLOVER_OUT").select("voucher_id", source="balance_id"),
+            on="voucher_id",
+        )
+        .join(charged.select("product_id", "currency", source="balance_id"), on="source")
+        .select("balance_id", sold_as="product_id", sold_in="currency")
+    )
     is_money = pl.col("unit").is_in(list(MINOR_DIGITS))
-    return of_ledger_.join(charged, on="balance_id", how="full", coalesce=True).select(
-        "balance_id",
-        "product_id",
-        balance_currency=pl.coalesce(pl.when(is_money).then("unit"), "currency", "drawn_in"),
-        customer_id=pl.coalesce("customer_id", "payer"),
-        contract_id=pl.coalesce("contract_id", "payer_contract"),
+    return (
+        in_ledger.join(charged, on="balance_id", how="full", coalesce=True)
+        .join(source, on="balance_id", how="left")
+        .select(
+            "balance_id",
+            product_id=pl.coalesce("product_id", "sold_as"),
+            balance_currency=pl.coalesce(pl.when(is_money).then("unit"), "currency", "sold_in", "drawn_in"),
+            customer_id=pl.coalesce("customer_id", "payer"),
+            contract_id=pl.coalesce("contract_id", "payer_contract"),
+        )
     )
 
 
 def with_currency(released: pl.LazyFrame, owners: pl.LazyFrame, issued: pl.LazyFrame) -> pl.LazyFrame:
     """`released` with `currency`: that of its invoice, else of its balance, else of its contract's invoices."""
-    of_contracts = issued.sort("at", "voucher_id").group_by("contract_id").agg(contract_currency=pl.col("currency").first())  # fmt: skip
+    by_contract = issued.sort("at", "voucher_id").group_by("contract_id")
+    of_contracts = by_contract.agg(contract_currency=pl.col("currency").first())
     return (
         released.join(owners.select("balance_id", "balance_currency"), on="balance_id", how="left")
         .join(of_contracts, on="contract_id", how="left")
@@ -113,7 +134,7 @@ def with_owners(entries: pl.LazyFrame, owners: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def counter_entries(own: pl.LazyFrame, owners: pl.LazyFrame) -> pl.LazyFrame:
-    """The other side of movements that no invoice has; a rollover has two balances, and no other side."""
+    """The other side of movements that no invoice has. A rollover has none: what one balance loses another gets."""
     return (
         own.filter(~pl.col("kind").is_in(["ROLLOVER_OUT", "ROLLOVER_IN"]), pl.col("release") != zero())
         .select(
@@ -127,34 +148,22 @@ def counter_entries(own: pl.LazyFrame, owners: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _of_invoices(issued: pl.LazyFrame) -> pl.LazyFrame:
-    return issued.select(
-        "voucher_id", "voucher_type", "month", "at", "posting_date", "document_date", "currency", "invoice_id",
-        "invoice_number",
-    )  # fmt: skip
-
-
 def of_ledger(own: pl.LazyFrame) -> pl.LazyFrame:
     """Vouchers of movements that no invoice has; the two sides of a rollover are one."""
+    rolls, date = pl.col("kind") == "ROLLOVER_OUT", pl.col("at").dt.date()
     absent = pl.lit(None, dtype=pl.String)
-    rolls = pl.col("kind").is_in(["ROLLOVER_OUT", "ROLLOVER_IN"])
-    date = pl.col("at").dt.date()
-    return own.filter(pl.col("kind") != "ROLLOVER_IN").select(
-        "voucher_id",
-        "month",
-        "at",
-        "currency",
-        voucher_type=pl.when(rolls).then(pl.lit("ROLLOVER")).otherwise("entry_type"),
-        posting_date=posting_date(pl.col("month"), date),
-        document_date=date,
-        invoice_id=absent,
-        invoice_number=absent,
-    ).select(_of_invoices_columns())  # fmt: skip
-
-
-def _of_invoices_columns() -> tuple[str, ...]:
-    return ("voucher_id", "voucher_type", "month", "at", "posting_date", "document_date", "currency", "invoice_id",
-            "invoice_number")  # fmt: skip
+    return (
+        own.filter(pl.col("kind") != "ROLLOVER_IN")
+        .with_columns(
+            voucher_type=pl.when(rolls).then(pl.lit("ROLLOVER")).otherwise("entry_type"),
+            document_date=date,
+            due_date=pl.lit(None, dtype=pl.Date),
+            posting_date=posting_date(pl.col("month"), date),
+            invoice_id=absent,
+            invoice_number=absent,
+        )
+        .select(VOUCHER)
+    )
 
 
 def _as_entries(part: pl.LazyFrame) -> pl.LazyFrame:

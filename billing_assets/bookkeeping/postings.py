@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from billing_assets.bookkeeping.accounts import POSITION, ROUNDING
+from billing_assets.bookkeeping.accounts import BY_BALANCE, POSITION, ROUNDING
 from billing_assets.columns import DECIMAL
 from billing_assets.identity import stable_id
 from billing_assets.money import to_minor_unit, zero
@@ -20,8 +20,10 @@ def postings(entries: pl.LazyFrame, minor_digits: dict[str, int]) -> pl.LazyFram
     released whole leaves nothing. What rounding leaves of a voucher is on the account of rounding differences.
     """
     digits = pl.col("currency").replace_strict(minor_digits, return_dtype=pl.Int64)
-    exact = entries.group_by(KEYS).agg(
-        pl.col("amount").sum().cast(DECIMAL), pl.col("month", "posting_date", "at").first()
+    exact = (
+        entries.with_columns(balance_id=_balance())
+        .group_by(KEYS)
+        .agg(pl.col("amount").sum().cast(DECIMAL), pl.col("month", "posting_date", "at").first())
     )
     carried = pl.col("account").is_in(POSITION)
     rounded = exact.filter(~carried, pl.col("account") != ROUNDING).with_columns(
@@ -39,8 +41,10 @@ def postings(entries: pl.LazyFrame, minor_digits: dict[str, int]) -> pl.LazyFram
     together = pl.concat([rounded, balances])
     absent = pl.lit(None, dtype=pl.String)
     # Customer and contract of a voucher's rounding are those of its rounding line, or of the receivable.
-    whose = exact.sort(KEYS).group_by("voucher_id", "currency").agg(
-        pl.col("customer_id", "contract_id").first(), pl.col("month", "posting_date", "at").first()
+    whose = (
+        exact.sort(KEYS)
+        .group_by("voucher_id", "currency")
+        .agg(pl.col("customer_id", "contract_id").first(), pl.col("month", "posting_date", "at").first())
     )
     rest = (
         together.group_by("voucher_id", "currency")
@@ -57,4 +61,9 @@ def postings(entries: pl.LazyFrame, minor_digits: dict[str, int]) -> pl.LazyFram
 
 
 def posting_id() -> pl.Expr:
-    return stable_id("po", [pl.col(name) for name in KEYS])
+    """Of a posting, and of an entry that of the posting in which it is."""
+    return stable_id("po", [_balance() if name == "balance_id" else pl.col(name) for name in KEYS])
+
+
+def _balance() -> pl.Expr:
+    return pl.when(pl.col("account").is_in(BY_BALANCE)).then("balance_id")

@@ -24,6 +24,7 @@ def vouchers(invoices: pl.LazyFrame, seals: pl.LazyFrame) -> pl.LazyFrame:
         month=pl.when(late).then(pl.col("finalized_at").dt.strftime("%Y-%m")).otherwise("close_month"),
         at=pl.coalesce("period_end", pl.col("invoice_date").cast(TIMESTAMP)),
         document_date="invoice_date",
+        due_date=pl.col("due_at").dt.date(),
         sign=pl.lit(1, dtype=pl.Int8),
     )
     voided = invoices.filter(pl.col("status") == VOID).select(
@@ -33,6 +34,7 @@ def vouchers(invoices: pl.LazyFrame, seals: pl.LazyFrame) -> pl.LazyFrame:
         month=pl.col("voided_at").dt.strftime("%Y-%m"),
         at="voided_at",
         document_date=pl.col("voided_at").dt.date(),
+        due_date=pl.lit(None, dtype=pl.Date),
         sign=pl.lit(-1, dtype=pl.Int8),
     )
     return pl.concat([issued, voided]).with_columns(posting_date=posting_date(pl.col("month"), pl.col("document_date")))

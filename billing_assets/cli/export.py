@@ -1,4 +1,4 @@
-"""`billing export`: a month's invoices, lines and ledger as files for other systems."""
+"""`billing export`: a month's invoices, lines, ledger and journal as files for other systems."""
 
 from __future__ import annotations
 
@@ -45,21 +45,27 @@ def export(
     ] = FileFormat.CSV,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
 ) -> int:
-    """Write the finalized invoices of a month, with their lines and ledger entries, as files.
+    """Write the finalized invoices of a month, their lines and ledger entries, and the month's journal as files.
 
-    The files are DIR/invoices, DIR/line_items and DIR/ledger_entries, sorted by key: the same month gives the same
-    bytes. CSV has exact decimals, timestamps in UTC, and an empty field for an absent value. Drafts are not exported.
+    The files are DIR/invoices, DIR/line_items and DIR/ledger_entries; DIR/journal, double-entry postings in the
+    currency's minor unit, ready for a general ledger; DIR/journal_details, the exact entries behind them, each with its
+    line or ledger entry; and DIR/control_totals, opening + debits - credits = closing of each account. All are sorted
+    by key: the same month gives the same bytes. CSV has exact decimals, timestamps in UTC, and an empty field for an
+    absent value. Drafts are not exported. Accounts and rules are in docs/bookkeeping.md; a journal that does not
+    balance is refused, and nothing is written.
     """
+    from billing_assets.runs import journal
+
     chosen = month(month_) or ""
     lake = settings.lake()
-    files = {table: to / f"{table}.{format.value}" for table in TABLES}
+    files = {name: to / f"{name}.{format.value}" for name in (*TABLES, *journal.FILES)}
     if existing := [str(file) for file in files.values() if file.exists() and not force]:
         raise UsageError(f"{', '.join(existing)}: exists already; --force overwrites")
+    frames = {table: of_month(lake, table, chosen) for table in TABLES} | journal.month_of(lake, chosen)
     to.mkdir(parents=True, exist_ok=True)
-    for table, file in files.items():
-        frame = of_month(lake, table, chosen)
-        _write(frame, file, format)
-        say(f"{file}: {counted(frame.height, 'row')}")
+    for name, file in files.items():
+        _write(frames[name], file, format)
+        say(f"{file}: {counted(frames[name].height, 'row')}")
     _warn_if_open(lake, chosen)
     return 0
 

@@ -8,13 +8,15 @@ from functools import cache
 import polars as pl
 
 from billing_assets.reconcile import INVARIANTS, Invariant
+from billing_assets.runs import journal
 from billing_assets.runs.batch_gaps import batch_gaps
 from billing_assets.runs.reports import CheckResult
 from billing_assets.storage.lake import Lake
 
 
 def check_lake(lake: Lake) -> tuple[CheckResult, ...]:
-    """Every invariant, and that each table holds exactly the rows of the committed batches: what a backup relies on.
+    """Every invariant, those of the journal, and that each table holds exactly the rows of the committed batches: what
+    a backup relies on.
 
     The last one reads uncommitted rows too, so it fails while a batch is being written.
     """
@@ -24,7 +26,7 @@ def check_lake(lake: Lake) -> tuple[CheckResult, ...]:
         "each table has the rows that its committed batches say, and no others",
         lambda _: batch_gaps(lake).lazy(),
     )
-    return check(lake, (*INVARIANTS, whole))
+    return (*check(lake), *journal.checks(lake), *check(lake, [whole]))
 
 
 def check(lake: Lake, invariants: Iterable[Invariant] = INVARIANTS) -> tuple[CheckResult, ...]:

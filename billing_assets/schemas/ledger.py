@@ -30,7 +30,7 @@ class LedgerEntries(Table):
     contract_id: str = optional("Contract; null for a balance of the customer")
     entry_type: str = required("Kind of movement", one_of=ENTRY_TYPES)
     amount: Decimal12 = required("Movement, signed")
-    cost: Decimal12 = optional("Opening of a prepaid commit: what is charged for it by the catalog; null where nothing is")
+    cost: Decimal12 = optional("Opening: what the catalog charges for it in advance; null where nothing")
     unit: str = required("Currency, pricing unit, or quantity:<product>; never added together")
     effective_at: Timestamp = required("When it takes effect")
     invoice_id: str = optional("Invoice that moved it")

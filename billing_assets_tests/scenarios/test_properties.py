@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from billing_assets import runs
+from billing_assets.runs import journal
 from billing_assets_tests.scenarios.running import SCENARIOS, Close, Ran, close_all, merged
 
 TIMELINES = sorted({one.closes for one in SCENARIOS})
@@ -44,6 +45,35 @@ def test_after_every_batch_no_segment_is_below_zero_and_each_entry_has_its_sign(
             if row["batch_no"] == batch_no:
                 remaining[row["segment_id"]] += row["amount"]
         assert {name: rest for name, rest in remaining.items() if rest < 0 and name not in by_hand} == {}
+
+
+@of_every_timeline
+def test_the_journal_balances_and_says_what_the_books_say(closes: tuple[str, ...], books_of: Close) -> None:
+    """Every voucher adds up to 0, exactly and as posted; the receivable is the invoices; no account is on its wrong
+    side; and what was paid for balances is where the balances are."""
+    lake, tables = books_of(closes).books.lake, books_of(closes).tables
+    assert [
+        (one.invariant.name, one.discrepancies.rows()) for one in journal.checks(lake) if one.discrepancies.height
+    ] == []
+    _, found = journal.of_lake(lake)
+    posted, entries = found.postings.collect().to_dicts(), found.entries.collect().to_dicts()
+    for rows in (posted, entries):
+        sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        for row in rows:
+            sums[row["voucher_id"], row["currency"]] += row["amount"]
+        assert set(sums.values()) <= {Decimal()}
+    owed: dict[str, Decimal] = defaultdict(Decimal)
+    for row in posted:
+        if row["account"] == "1200":
+            owed[row["invoice_id"]] += row["amount"]
+    invoices = tables["invoices"].to_dicts()
+    assert owed == {
+        row["invoice_id"]: row["total"] for row in invoices if row["total"] and row["status"] == "FINALIZED"
+    }
+    assert {row["line_item_id"] for row in entries if row["line_item_id"]} <= set(tables["line_items"]["line_item_id"])
+    assert all(row["ledger_entry_id"] or row["line_item_id"] or row["account"] == "1200" for row in entries)
+    revenue = {row["account"] for row in posted if row["account"].startswith("4")}
+    assert revenue or len(invoices) < FEW
 
 
 def _sign(amount: Decimal) -> int:
