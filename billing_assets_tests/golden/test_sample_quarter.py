@@ -17,7 +17,7 @@ import pytest
 from billing_assets.storage.lake import Lake
 from billing_assets_tests.cli.process import ROOT, billing
 from billing_assets_tests.conftest import ClosedSample
-from billing_assets_tests.golden.write import EXPECTED, FILES, as_written
+from billing_assets_tests.golden.write import EXPECTED, FILES, as_written, journal_as_written
 
 LATER = (("2023-12", "2024-01-02T00:00:00Z"), ("2024-01", "2024-02-02T00:00:00Z"))
 # What each invoice comes to, in the order of their dates; a usage invoice last in its month.
@@ -66,6 +66,8 @@ def test_three_closes_make_what_is_expected(closed_sample: ClosedSample, tmp_pat
     for name in FILES:
         written = (EXPECTED / name).read_text(encoding="utf-8").splitlines()
         assert as_written(Lake(root), name).splitlines() == written, name
+    for name, content in journal_as_written(Lake(root)).items():
+        assert content.splitlines() == (EXPECTED / name).read_text(encoding="utf-8").splitlines(), name
 
 
 @pytest.mark.parametrize("customer", TOTALS)
@@ -91,6 +93,63 @@ def test_a_balance_is_the_sum_of_its_movements() -> None:
     pending = shown.keys() - left.keys()
     assert pending == {"clover-free@2024-03-01/1", "delphi-included@2024-03-01/1"}  # drafts would grant them
     assert left == {name: amount for name, amount in shown.items() if name not in pending}
+
+
+# Opening, debits, credits and closing of the deferred commit liability, by the README of the expected files:
+# November: 500 + 270 + 90 + 300 + 264 are bought; drawn 385.63, 264 of the recharges, of Evergreen's 300 for 270
+# 101.2857912 x 0.9 = 91.16, of Indigo's 10,000 credits for 90 3,395.93685 x 0.009 = 30.56.
+# December: 500 + 264; drawn 399.78, 264, 126.1034336 x 0.9 = 113.49 and 3,728.74835 x 0.009 = 33.56; 64.59 expire;
+# 150 roll over, from one balance to another.
+# January: 1,200; drawn 150 + 190.36, 36 + 156, the last 65.35 of Evergreen's and 25.88 of Indigo's.
+LIABILITY = {
+    "2023-11": "0 771.35 1424 -652.65",
+    "2023-12": "-652.65 1025.42 914 -541.23",
+    "2024-01": "-541.23 623.59 1200 -1117.64",
+}
+
+
+@pytest.mark.parametrize("month", LIABILITY)
+def test_the_liability_is_that_computed_by_hand(month: str) -> None:
+    (row,) = (
+        expected("control_totals.csv").filter(pl.col("close_month") == month, pl.col("account") == "2400").to_dicts()
+    )
+    assert " ".join(row[name] for name in ("opening", "debits", "credits", "closing")) == LIABILITY[month]
+
+
+def test_the_accounts_of_the_journal_carry_from_month_to_month() -> None:
+    """Plain arithmetic on the files: each voucher and month balances, and openings are the closings before."""
+    rows = expected("journal.csv").to_dicts()
+    amounts = [(row, Decimal(row["debit"] or 0) - Decimal(row["credit"] or 0)) for row in rows]
+    vouchers: dict[tuple[str, str], Decimal] = {}
+    for row, amount in amounts:
+        key = row["voucher_id"], row["currency"]
+        vouchers[key] = vouchers.get(key, Decimal(0)) + amount
+        assert row["posting_date"][:7] == row["close_month"]
+        assert amount == amount.quantize(Decimal("0.01"))
+    assert set(vouchers.values()) == {Decimal(0)}
+    closing: dict[tuple[str, str], Decimal] = {}
+    for row in expected("control_totals.csv").to_dicts():
+        key = row["currency"], row["account"]
+        own = [
+            amount
+            for one, amount in amounts
+            if (one["close_month"], *key) == (row["close_month"], one["currency"], one["account"])
+        ]
+        assert Decimal(row["opening"]) == closing.get(key, Decimal(0))
+        assert Decimal(row["debits"]) - Decimal(row["credits"]) == sum(own, Decimal(0))
+        closing[key] = Decimal(row["closing"])
+        assert closing[key] == Decimal(row["opening"]) + sum(own, Decimal(0))
+
+
+def test_the_receivable_grows_by_the_totals_of_the_invoices() -> None:
+    invoices = pl.concat([expected("invoices.csv"), expected("later/invoices.csv")]).to_dicts()
+    for row in expected("control_totals.csv").filter(pl.col("account") == "1200").to_dicts():
+        of_month = [
+            one for one in invoices if (one["close_month"], one["currency"]) == (row["close_month"], row["currency"])
+        ]
+        assert Decimal(row["debits"]) - Decimal(row["credits"]) == sum(
+            (Decimal(one["total"]) for one in of_month), Decimal(0)
+        )
 
 
 def test_what_was_paid_for_a_unit() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from billing_assets.columns import HISTORY_COLUMNS
+from billing_assets.runs import journal
 from billing_assets.schemas import TABLES as SPECS
 from billing_assets.storage.lake import Lake
 
@@ -28,6 +29,24 @@ OF_THE_RUN = ("catalog_version", "computed_as_of")
 """Beside recorded history, what would change with every edit of a comment in the catalog, or with the run's now."""
 
 
+MONTHS = (FIRST, "2023-12", LAST)
+JOURNAL = ("journal.csv", "control_totals.csv")
+"""What `billing export` makes of the books, of the three months together."""
+
+
+def journal_as_written(lake: Lake) -> dict[str, str]:
+    """JOURNAL: the months one after the other, without invoice numbers; money as shortest decimals."""
+    months = [journal.month_of(lake, month) for month in MONTHS]
+    shortest = pl.col(pl.Decimal).cast(pl.String).str.replace(r"\.?0+$", "")
+    return {
+        name: pl.concat(month[name.removesuffix(".csv")] for month in months)
+        .drop(*HISTORY_COLUMNS, strict=False)
+        .with_columns(shortest)
+        .write_csv()
+        for name in JOURNAL
+    }
+
+
 def as_written(lake: Lake, name: str) -> str:
     """The file as CSV, sorted by its keys, without the columns that record history; money as shortest decimals."""
     table, rows = FILES[name]
@@ -42,6 +61,8 @@ def write(lake: Lake) -> None:
         raise ValueError(f"close three months in it, to {LAST}, as data/README.md has it")
     for name in FILES:
         (EXPECTED / name).write_text(as_written(lake, name), encoding="utf-8")
+    for name, content in journal_as_written(lake).items():
+        (EXPECTED / name).write_text(content, encoding="utf-8")
 
 
 if __name__ == "__main__":
