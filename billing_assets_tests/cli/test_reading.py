@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,18 @@ from billing_assets.cli.invoices import InvoiceType
 from billing_assets.cli.unbilled import Disposition
 from billing_assets.schemas.invoicing import INVOICE_TYPES
 from billing_assets.schemas.metering import DISPOSITIONS
-from billing_assets_tests.cli.books import ACME, DRAFT, HELD, SAKURA, UNFINISHED, write_books
+from billing_assets.storage.lake import Lake
+from billing_assets_tests.cli.books import (
+    ACME,
+    DRAFT,
+    HELD,
+    SAKURA,
+    UNFINISHED,
+    invoice,
+    line,
+    write_batch,
+    write_books,
+)
 from billing_assets_tests.cli.process import billing, billing_json, on_terminal
 
 
@@ -216,14 +228,30 @@ def test_an_export_has_the_months_committed_rows_and_the_same_bytes_each_time(bo
         for name in ("one", "two"):
             ran = billing(books, "export", "--month", "2023-11", "--format", kind, "--to", str(tmp_path / name))
             assert ran.returncode == 0, ran.stderr
-        for table, rows in (("invoices", 2), ("line_items", 6), ("ledger_entries", 0)):
+        tables = (("invoices", 2), ("line_items", 7), ("ledger_entries", 0))
+        for table, rows in (*tables, ("journal", 5), ("journal_details", 9), ("control_totals", 5)):
             one, two = (tmp_path / name / f"{table}.{kind}" for name in ("one", "two"))
             assert one.read_bytes() == two.read_bytes()
             assert f"{table}.{kind}: {rows} row" in ran.stdout
     written = (tmp_path / "one" / "line_items.csv").read_text().splitlines()
-    assert len(written) == 7
+    assert len(written) == 8
     assert ",0.0000025," in written[5]
     assert "2023-11-16T19:00:00Z" in written[3]
+
+
+def test_a_journal_that_does_not_balance_is_not_exported(tmp_path: Path) -> None:
+    """An invoice of 12 whose only line is over 11: whatever was changed, somebody changed it behind the engine."""
+    lake = Lake(str(tmp_path / "lake"))
+    eleven = line(ACME, 1, "11", quantity=Decimal(1), unit_price=Decimal(11))
+    twelve = invoice(ACME, "acme", "12", number_sequence=1, invoice_number="HI-2023-000001")
+    write_batch(lake, {"line_items": [eleven], "invoices": [twelve]})
+    ran = billing(tmp_path, "export", "--month", "2023-11", "--to", str(tmp_path / "out"))
+    assert ran.returncode == 3
+    assert "journal_exact; nothing was written" in ran.stderr
+    assert not (tmp_path / "out").exists()
+    checked = billing(tmp_path, "check")
+    assert checked.returncode == 1
+    assert f"voucher_id={ACME}, currency=USD, amount=1, lines=2" in checked.stdout
 
 
 def test_an_export_overwrites_only_by_force(books: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from billing_assets.bookkeeping import ACCOUNTS
 from billing_assets.columns import HISTORY_COLUMNS
 from billing_assets.commitments import ORDER_OF_BALANCES
 from billing_assets.ingestion.reasons import MEANING
@@ -39,12 +40,20 @@ def history_columns() -> str:
     return ", ".join(f"`{name}`" for name in HISTORY_COLUMNS) + "."
 
 
+def accounts() -> str:
+    rows = ((one.number, one.name, one.kind.lower().replace("_", " "), one.about) for one in ACCOUNTS)
+    return as_table(("account", "name", "kind", "what is on it"), rows)
+
+
+PAGES = ("semantics.md", "bookkeeping.md")
+
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "order of charges": order_of_charges,
     "order of lines": order_of_lines,
     "order of balances": order_of_balances,
     "reject reasons": reject_reasons,
     "history columns": history_columns,
+    "accounts": accounts,
 }
 
 
@@ -64,5 +73,6 @@ def renewed(page: str) -> str:
 
 
 if __name__ == "__main__":
-    page = DOCS / "semantics.md"
-    page.write_text(renewed(page.read_text(encoding="utf-8")), encoding="utf-8")
+    for name in PAGES:
+        page = DOCS / name
+        page.write_text(renewed(page.read_text(encoding="utf-8")), encoding="utf-8")
