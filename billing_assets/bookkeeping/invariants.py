@@ -98,7 +98,7 @@ def liabilities_at_cost(journal: Journal, invoices: pl.LazyFrame, purchases: pl.
 def unrounded(journal: Journal) -> pl.LazyFrame:
     """(account, balance, currency) where what is posted is not the exact amount in whole minor units."""
     keys = ("account", "balance_id", "currency")
-    digits = pl.col("currency").replace_strict(MINOR_DIGITS, return_dtype=pl.Int64)
+    digits = pl.col("currency").replace_strict(MINOR_DIGITS, default=None, return_dtype=pl.Int64)
     exact, posted = (
         rows.filter(pl.col("account").is_in(POSITION)).group_by(keys).agg(_sum())
         for rows in (journal.entries, journal.postings)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from billing_assets.bookkeeping.accounts import COMMIT_PURCHASE, OF_ENTRIES
+from billing_assets.bookkeeping.accounts import COMMIT_PURCHASE, MANUAL, OF_ENTRIES
 from billing_assets.bookkeeping.of_lines import applied, charges, conversions, lines_of_vouchers, receivables
 from billing_assets.bookkeeping.positions import positions
 from billing_assets.bookkeeping.postings import posting_id, postings
@@ -141,7 +141,7 @@ def counter_entries(own: pl.LazyFrame, owners: pl.LazyFrame) -> pl.LazyFrame:
             "voucher_id",
             "balance_id",
             ledger_entry_id="entry_id",
-            account=pl.col("kind").replace_strict(OF_ENTRIES, return_dtype=pl.String),
+            account=pl.col("kind").replace_strict(OF_ENTRIES, default=MANUAL, return_dtype=pl.String),
             amount=-pl.col("release"),
         )
         .pipe(with_owners, owners)

@@ -19,7 +19,7 @@ def postings(entries: pl.LazyFrame, minor_digits: dict[str, int]) -> pl.LazyFram
     A balance stands on its accounts with its exact amount, rounded, whatever number of vouchers moved it; so what is
     released whole leaves nothing. What rounding leaves of a voucher is on the account of rounding differences.
     """
-    digits = pl.col("currency").replace_strict(minor_digits, return_dtype=pl.Int64)
+    digits = pl.col("currency").replace_strict(minor_digits, default=None, return_dtype=pl.Int64)
     exact = (
         entries.with_columns(balance_id=_balance())
         .group_by(KEYS)

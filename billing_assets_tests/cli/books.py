@@ -176,8 +176,10 @@ def write_books(root: Path) -> Lake:
                             "tax_ids": [{"type": "eu_vat", "value": "DE1"}], "email": "ap@acme.example"}),
     )  # fmt: skip
     sakura = invoice(SAKURA, "sakura", "3390", number_sequence=2, invoice_number="HI-2023-000002", currency="JPY")
-    yen = line(SAKURA, 1, "3390", customer_id="sakura", contract_id="sakura-2023", amount_unit="JPY", quantity=Decimal(1),
-               unit_price=Decimal(3390), event_count=None)  # fmt: skip
+    yen = line(
+        SAKURA, 1, "3390", customer_id="sakura", contract_id="sakura-2023", amount_unit="JPY", quantity=Decimal(1),
+        unit_price=Decimal(3390), event_count=None,
+    )  # fmt: skip
     seal = {"close_month": "2023-10", "sealed_at": AT, "by": "test"}
     write_batch(lake, {"line_items": [*acme_lines(), yen], "invoices": [acme, sakura], "month_closes": [seal]})
     _leave_unfinished(lake, invoice(UNFINISHED, "acme", "1", number_sequence=3, invoice_number="HI-2023-000003"))
