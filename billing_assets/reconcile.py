@@ -19,6 +19,7 @@ from billing_assets.commitments.invariants import (
     repeated_entries,
     unbalanced_balances,
     unexplained_deductions,
+    unmatched_reversals,
     unmatched_rollovers,
 )
 from billing_assets.ingestion.invariants import conflicting_duplicates, lost_rows, unbalanced_files
@@ -32,6 +33,7 @@ from billing_assets.invoicing.invariants import (
     orphan_lines,
     overlapping_periods,
     repeated_invoices,
+    unexplained_voids,
 )
 from billing_assets.schemas import TABLES
 
@@ -157,6 +159,14 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         "rollovers_meet", "ledger_entries", "what rolls out of a contract rolls into the next",
         lambda t: unmatched_rollovers(t("ledger_entries")),
+    ),
+    Invariant(
+        "reversals_match", "ledger_entries", "each reversal is the opposite of one row, which no other reverses",
+        lambda t: unmatched_reversals(t("ledger_entries")),
+    ),
+    Invariant(
+        "voids_explained", "invoices", "a void invoice has its event; it and its replacement name each other",
+        lambda t: unexplained_voids(t("invoices"), t("invoice_events")),
     ),
     Invariant(
         "balances_conserved", "balances", "granted = drawn + expired + rolled over + remaining, per segment",

@@ -10,6 +10,7 @@ from billing_assets.cli import (
     ingest,
     init,
     invoices,
+    regenerate,
     schema,
     show,
     status,
@@ -17,6 +18,7 @@ from billing_assets.cli import (
     unbilled,
     usage,
     validate,
+    void,
 )
 from billing_assets.cli.command import app
 
@@ -31,6 +33,7 @@ __all__ = [
     "ingest",
     "init",
     "invoices",
+    "regenerate",
     "schema",
     "show",
     "status",
@@ -38,4 +41,5 @@ __all__ = [
     "unbilled",
     "usage",
     "validate",
+    "void",
 ]

@@ -17,6 +17,8 @@ NEXT_STEPS = {
     "then close again",
     "PREDECESSOR_HELD": "an earlier invoice that can draw on the same balance is held; clear that one, and this "
     "follows in the same close; `billing invoices --customer {customer_id}` lists both",
+    "VOIDED": "the invoice of this period or instant is void; `billing regenerate` with its number issues this one in "
+    "its place, and nothing does so by itself",
     "SEALED_MONTH": "{close_month} is sealed and takes no further invoice; look at the dates of {contract_id}, which "
     "gave the month an invoice after its seal",
 }

@@ -39,6 +39,20 @@ def repeated_entries(ledger: pl.LazyFrame) -> pl.LazyFrame:
     return ledger.group_by("entry_id").agg(entries=pl.len()).filter(pl.col("entries") > 1)
 
 
+def unmatched_reversals(ledger: pl.LazyFrame) -> pl.LazyFrame:
+    """Reversals that are not the opposite of what they name, and rows that are reversed more than once."""
+    reversals = ledger.filter(pl.col("entry_type") == "VOID_REVERSAL")
+    named = ledger.select(reverses_entry_id="entry_id", of_segment="segment_id", reversed_amount="amount")
+    once = pl.len().over("reverses_entry_id") == 1
+    is_opposite = (pl.col("segment_id") == pl.col("of_segment")) & (pl.col("amount") == -pl.col("reversed_amount"))
+    return (
+        reversals.with_columns(is_once=once)
+        .join(named, on="reverses_entry_id", how="left")
+        .filter(~(is_opposite & pl.col("is_once")).fill_null(value=False))
+        .select("entry_id", "segment_id", "amount", "reverses_entry_id", "reversed_amount")
+    )
+
+
 def unexplained_deductions(items: pl.LazyFrame, ledger: pl.LazyFrame) -> pl.LazyFrame:
     """(invoice, segment) where the ledger took another amount than the invoice's lines say.
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from billing_assets.columns import DECIMAL
 from billing_assets.identity import digest
-from billing_assets.invoicing.consolidation import OF_PERIODS
+from billing_assets.invoicing.consolidation import OF_PERIODS, USAGE
 from billing_assets.invoicing.headers import exceeds
 from billing_assets.invoicing.lines import sums
 from billing_assets.money import zero
@@ -17,6 +17,7 @@ from billing_assets.money import zero
 SUMS = ("subtotal", "discounts", "credits_applied", "postpaid_applied", "late_usage", "rounding", "total")
 
 NOT_HELD = "[]"
+VOIDED, SEALED = "VOIDED", "SEALED_MONTH"
 
 HASHED_LINE = (
     "line_item_id", "line_type", "product_id", "name", "quantity", "unit_price", "amount", "amount_unit", "in_total",
@@ -45,13 +46,16 @@ def draft_invoices(
     unpriced: pl.LazyFrame,
     sealed_months: tuple[str, ...],
     policy: HoldPolicy,
+    voided: pl.LazyFrame | None = None,
 ) -> pl.LazyFrame:
     """One row per header that becomes an invoice, as of now, with its hold reasons.
 
     Grain invoice_id: `unrated`, those with unrated usage; `exceptions`, with `exception_count`; and `unpriced`, those
     with a charge without a price, which are held like those with unrated usage. An invoice over nothing exists with
-    total 0 unless its contract skips zero invoices (case 76).
+    total 0 unless its contract skips zero invoices (case 76). voided: void invoices without a replacement, by VOID; the
+    draft of the same period or instant would replace it.
     """
+    voided = pl.LazyFrame(schema=VOID) if voided is None else voided
     contents = line_contents(items)
     held = pl.concat([unrated.select("invoice_id"), unpriced.select("invoice_id")]).unique()
     return (
@@ -60,14 +64,31 @@ def draft_invoices(
         .join(contents, on="invoice_id", how="left")
         .join(held.with_columns(unrated=pl.lit(value=True)), on="invoice_id", how="left")
         .join(exceptions.select("invoice_id", "exception_count"), on="invoice_id", how="left")
-        .filter(~is_skipped())
+        .with_columns(stands_for=stands_for())
+        .join(
+            voided.select("contract_id", "stands_for", "replaces_invoice_id"),
+            on=["contract_id", "stands_for"],
+            how="left",
+        )
+        .filter(~is_skipped() | pl.col("replaces_invoice_id").is_not_null())
         .with_columns(
             status=pl.lit("DRAFT"),
             content_hash=content_hash(),
             hold_reasons=hold_reasons(sealed_months, policy),
         )
-        .drop("line_text", "unrated", "exception_count")
+        .drop("line_text", "unrated", "exception_count", "stands_for")
     )
+
+
+VOID: dict[str, pl.DataType] = dict.fromkeys(("contract_id", "stands_for", "replaces_invoice_id"), pl.String())
+
+
+def stands_for() -> pl.Expr:
+    """Of one contract: the period, or the instant, of which there is one invoice at a time that is not void."""
+    of_period = pl.col("invoice_type").is_in(OF_PERIODS)
+    kind = pl.when(of_period).then(pl.lit(USAGE)).otherwise("invoice_type")
+    at = pl.coalesce("period_start", "issued_at").dt.timestamp("us").cast(pl.String)
+    return pl.concat_str([kind, at], separator=" ")
 
 
 def with_predecessors(drafts: pl.LazyFrame, found: pl.LazyFrame) -> pl.LazyFrame:
@@ -117,6 +138,7 @@ def hold_reasons(sealed_months: tuple[str, ...], policy: HoldPolicy) -> pl.Expr:
         "NEGATIVE_TOTAL": (pl.col("total") < zero()) & pl.lit(policy.negative_total),
         "TOTAL_OVER_LIMIT": exceeds(pl.col("total"), over),
         "SEALED_MONTH": pl.col("close_month").is_in(sealed_months),
+        "VOIDED": pl.col("replaces_invoice_id").is_not_null(),
     }
     found = pl.concat_list([pl.when(rule).then(pl.lit(f'"{name}"')) for name, rule in rules.items()]).list.drop_nulls()
     return pl.concat_str([pl.lit("["), found.list.join(","), pl.lit("]")])

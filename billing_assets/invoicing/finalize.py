@@ -9,7 +9,7 @@ from datetime import datetime
 import polars as pl
 
 from billing_assets.columns import TIMESTAMP
-from billing_assets.invoicing.drafts import NOT_HELD
+from billing_assets.invoicing.drafts import NOT_HELD, SEALED, VOIDED
 from billing_assets.invoicing.headers import CORRECTION
 from billing_assets.periods import close_month
 
@@ -42,6 +42,17 @@ def due(drafts: pl.LazyFrame, now: datetime, month: str) -> pl.LazyFrame:
     is_issued = pl.col("issued_at") <= pl.lit(now, dtype=TIMESTAMP)
     both = pl.concat([drafts.filter(of_month), before])
     return both.filter(is_issued, pl.col("hold_reasons") == NOT_HELD, ~pl.col("waits"))
+
+
+def replacement(drafts: pl.LazyFrame, replaces: str) -> pl.LazyFrame:
+    """The draft that replaces the void invoice `replaces`, unless something else than that, or the seal of its month,
+    holds it."""
+    reasons = pl.col("hold_reasons")
+    for lifted in (VOIDED, SEALED):
+        reasons = reasons.str.replace_all(f'"{lifted}"', "", literal=True)
+    others = reasons.str.strip_chars("[,]")
+    found = drafts.filter(pl.col("replaces_invoice_id") == replaces, others == "")
+    return found.with_columns(hold_reasons=pl.lit(NOT_HELD))
 
 
 def numbered(invoices: pl.LazyFrame, taken: pl.LazyFrame, issuing_entity: str, number_format: str) -> pl.LazyFrame:

@@ -54,6 +54,20 @@ def repeated_invoices(invoices: pl.LazyFrame) -> pl.LazyFrame:
     return live.group_by(keys).agg(invoices=pl.len()).filter(pl.col("invoices") > 1)
 
 
+def unexplained_voids(invoices: pl.LazyFrame, events: pl.LazyFrame) -> pl.LazyFrame:
+    """Void invoices without a VOIDED event, events without a void invoice, replacements that do not name each other."""
+    told = events.filter(pl.col("event") == "VOIDED").select("invoice_id", is_told=pl.lit(value=True)).unique()
+    named_by = {"invoice_id": "replaces_invoice_id", "named_by": "invoice_id"}
+    replaced = invoices.drop_nulls("replaces_invoice_id").select(**named_by)
+    untold = (pl.col("status") == "VOID") != pl.col("is_told").fill_null(value=False)
+    return (
+        invoices.join(told, on="invoice_id", how="left")
+        .join(replaced, on="invoice_id", how="left")
+        .filter(untold | pl.col("named_by").ne_missing(pl.col("replaced_by_invoice_id")))
+        .select("invoice_id", "invoice_number", "status", "replaced_by_invoice_id", "named_by")
+    )
+
+
 def overlapping_periods(closed: pl.LazyFrame, invoices: pl.LazyFrame) -> pl.LazyFrame:
     """Closed periods of a contract that begin before another one has ended; those of void invoices do not count."""
     void = invoices.filter(pl.col("status") == "VOID").select("invoice_id")

@@ -81,6 +81,7 @@ def bill(given: Inputs, hold: Hold, count: Count) -> Bill:
         found.unpriced,
         given.sealed_months,
         hold_policy(given.catalog),
+        given.voided,
     )
     drafts = hold(in_their_pools(hold(drafts), settled, found, unrated, given))
     if settled is not None:
@@ -158,7 +159,9 @@ def in_their_pools(
     if settled is None:
         return drafts.with_columns(pool=pl.lit(None, dtype=pl.String), waits=pl.lit(value=False))
     is_due = pl.col("issued_at") <= pl.lit(given.now, dtype=TIMESTAMP)
-    stuck = drafts.with_columns(is_held=pl.col("hold_reasons") != NOT_HELD, is_due=is_due)
+    # What stands for a void invoice draws first, and lets others pass: to them its predecessor is VOID (case 16).
+    is_void = pl.col("replaces_invoice_id").is_not_null()
+    stuck = drafts.with_columns(is_held=(pl.col("hold_reasons") != NOT_HELD) & ~is_void, is_due=is_due | is_void)
     found = settled.drawing.waiting(settled.drawn, stuck, charged.of_periods, unrated)
     pools = [frame.select("invoice_id", "pool") for frame in (settled.drawn.placed, settled.drawn.trueups)]
     named = drafts.drop("pool", strict=False).join(pl.concat(pools), on="invoice_id", how="left")

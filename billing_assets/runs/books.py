@@ -15,10 +15,10 @@ from billing_assets.columns import TIMESTAMP
 from billing_assets.commitments import TRUEUP
 from billing_assets.errors import InvariantBreach
 from billing_assets.invoicing.drafts import NOT_HELD
-from billing_assets.invoicing.finalize import Watermarks, due, events_of, numbered, stamped
+from billing_assets.invoicing.finalize import Watermarks, due, events_of, numbered, replacement, stamped
 from billing_assets.pipeline import Inputs, charging_terms, month_after, open_scheduled, with_purchases
 from billing_assets.reconcile import gate, ledger_gate
-from billing_assets.runs import batches, manual_entries
+from billing_assets.runs import batches, lifecycle, manual_entries
 from billing_assets.runs.billing import forget_billed, totals
 from billing_assets.runs.catalogs import keep_version, recorded_catalog
 from billing_assets.runs.inputs import (
@@ -111,6 +111,10 @@ def finish_from_intent(batch: batches.Batch) -> None:
             manual_entries.finish(batch)
         case "close":
             write(batch, resumed(batch.lake, batch), datetime.fromisoformat(batch.intent["now"]))
+        case lifecycle.REGENERATE:
+            write(batch, resumed(batch.lake, batch), datetime.fromisoformat(batch.intent["now"]))
+        case lifecycle.VOID:
+            lifecycle.finish_void(batch)
         case kind:
             raise InvariantBreach(f"batch {batch.batch_no} of {SEQUENCE} is of kind {kind!r}, which this engine lacks")
 
@@ -145,33 +149,43 @@ def resumed(lake: Lake, batch: batches.Batch) -> Books:
         computed_as_of=datetime.fromisoformat(intent["now"]),
         engine_version=intent["engine_version"],
     )
-    return books_of(lake, catalog, marks, intent["month"], intent["by"], intent.get("unbilled"))
+    return books_of(lake, catalog, marks, intent["month"], intent["by"], intent.get("unbilled"), intent.get("replaces"))
 
 
 def books_of(
-    lake: Lake, catalog: Catalog, marks: Watermarks, month: str, by: str, listed: Mapping[str, str] | None = None
+    lake: Lake,
+    catalog: Catalog,
+    marks: Watermarks,
+    month: str,
+    by: str,
+    listed: Mapping[str, str] | None = None,
+    replaces: str | None = None,
 ) -> Books:
     """Compute a batch: a pure function of its watermarks, of the batches before it, and of `listed`.
 
     listed: unbilled usage of the months that it seals as the seals have it, which is of a table that is written again;
-    None to read it now.
+    None to read it now. replaces: of a void invoice; then its replacement alone becomes final, and no month is sealed.
     """
     taken = lake.scan("invoices", through={"batch_no": marks.ledger_through})
     computed = month_of(lake, catalog, month, marks)
     settings = catalog.settings
     last_numbers = taken.group_by("issuing_entity", "number_series").agg(pl.col("number_sequence").max())
     sealed_before = sealed_months(lake, marks.ledger_through)
-    final, entries = final_of(lake, computed, marks, month, sealed_before)
+    final, entries = final_of(lake, computed, marks, month, sealed_before, replaces)
     final = numbered(final, last_numbers, settings.issuing_entity, settings.invoice_number_format)
     invoices = lake.collect(stamped(final, marks))
     items = computed.line_items.join(invoices.select("invoice_id"), on="invoice_id", how="semi")
     closed = closed_rows(computed, invoices, marks, month)
-    sealed = months_to_seal(lake, catalog, marks, invoices, computed.invoices, closed, month)
-    events = events_of(invoices.lazy(), "FINALIZED", marks.computed_as_of, by)
+    events = [events_of(invoices.lazy(), "FINALIZED", marks.computed_as_of, by)]
+    if replaces is None:
+        sealed = months_to_seal(lake, catalog, marks, invoices, computed.invoices, closed, month)
+    else:
+        sealed, closed = (), closed.filter(pl.col("invoice_id").is_not_null())
+        events.append(lifecycle.regenerated(lake, replaces, marks.computed_as_of, by))
     rows = {
         "line_items": items,
         "ledger_entries": entries,
-        "invoice_events": events.collect(),
+        "invoice_events": pl.concat(events, how="diagonal").collect(),
         "closed_periods": closed,
         "invoices": invoices,
     }
@@ -185,10 +199,11 @@ def books_of(
 
 
 def final_of(
-    lake: Lake, computed: Month, marks: Watermarks, month: str, sealed: tuple[str, ...]
+    lake: Lake, computed: Month, marks: Watermarks, month: str, sealed: tuple[str, ...], replaces: str | None = None
 ) -> tuple[pl.LazyFrame, pl.DataFrame]:
     """What becomes final, and its ledger rows. A true-up follows the invoices that could still draw on its commit."""
-    final = due(computed.invoices.lazy(), marks.computed_as_of, month)
+    drafts = computed.invoices.lazy()
+    final = due(drafts, marks.computed_as_of, month) if replaces is None else replacement(drafts, replaces)
     settled = computed.settled
     if settled is None:
         return final, lake.collect(TABLES["ledger_entries"].empty().drop("batch_no"))
@@ -216,6 +231,9 @@ def write(batch: batches.Batch, books: Books, now: datetime) -> None:
     for table in batch.tables:
         frame = books.rows[table].with_columns(batch_no=pl.lit(batch.batch_no, dtype=pl.Int64))
         batch.write(table, as_table(table, frame.lazy()).collect())
+    if (replaced := batch.intent.get("replaces")) is not None:
+        [name] = books.rows["invoices"]["invoice_id"]
+        batch.lake.amend("invoices", {"invoice_id": replaced}, {"replaced_by_invoice_id": name})
     batch.commit({"finalized": books.rows["invoices"].height, "sealed": books.rows["month_closes"].height})
 
 

@@ -15,6 +15,7 @@ from billing_assets.charges import FEE
 from billing_assets.charges.lines import CHARGE_KEY
 from billing_assets.columns import TIMESTAMP
 from billing_assets.commitments import ENTRY, known_segments, recorded_segments
+from billing_assets.invoicing.drafts import stands_for
 from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.money import zero
 from billing_assets.periods import close_month
@@ -98,6 +99,7 @@ def inputs(
         billed_charges=billed_charges(lake, books_through),
         fees=fees(lake, books_through),
         scheduled=scheduled_invoices(lake, books_through),
+        voided=unreplaced(lake, books_through),
         late=None if late is None else late(periods, frames),
         books=books(lake, frames, periods.lazy(), books_through),
         sealed_months=sealed_months(lake, books_through),
@@ -201,6 +203,15 @@ def charge_lines(lake: Lake, line_types: tuple[str, ...], books_through: int) ->
     lines = lake.scan("line_items", pl.col("line_type").is_in(line_types), through={"batch_no": books_through})
     standing = lines.join(void_invoices(lake, books_through), on="invoice_id", how="anti")
     return standing.with_columns(contract_id="origin_contract_id")
+
+
+def unreplaced(lake: Lake, books_through: int) -> pl.LazyFrame:
+    """Void invoices without a replacement, by VOID."""
+    events = lake.scan("invoice_events", through={"batch_no": books_through})
+    replaced = events.filter(pl.col("event") == "REGENERATED").select("invoice_id")
+    void = void_invoices(lake, books_through).join(replaced, on="invoice_id", how="anti")
+    invoices = lake.scan("invoices", through={"batch_no": books_through}).join(void, on="invoice_id", how="semi")
+    return invoices.select("contract_id", stands_for=stands_for(), replaces_invoice_id="invoice_id")
 
 
 def scheduled_invoices(lake: Lake, books_through: int) -> pl.LazyFrame:

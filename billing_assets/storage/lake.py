@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Literal, TypeVar
 
@@ -21,7 +22,7 @@ from billing_assets.storage.reading import LakeReader, spec_of
 from billing_assets.storage.slices import Slice, as_filter, as_sql
 
 Rows = pl.DataFrame | pl.LazyFrame
-Action = Literal["append", "replace", "overwrite"]
+Action = Literal["append", "replace", "overwrite", "amend"]
 Outcome = TypeVar("Outcome")
 
 _ATTEMPTS = 12
@@ -151,6 +152,27 @@ class Lake(LakeReader):
         `ignoring` and `provided` as of `replace_slice`.
         """
         return self._replace(Passage(spec_of(table), frame), {}, ignoring, provided)
+
+    def amend(self, table: str, where: Slice, values: Mapping[str, str | datetime]) -> int | None:
+        """Set columns of the rows of the slice, in one commit; its Delta version, or None if they have these already.
+
+        For what happens to rows that are final, an invoice that is voided or replaced, and nothing else. Repeating it
+        changes nothing.
+        """
+        spec = spec_of(table)
+        if spec.append_only:
+            raise LakeError(f"table {table} is append-only; its rows are never changed")
+
+        def attempt(opened: DeltaTable) -> int | None:
+            rows = self.collect(self.read(spec, opened).filter(as_filter(spec, where)).select(list(values)))
+            if all(row == tuple(values.values()) for row in rows.rows()):
+                return None
+            self._observe(WriteStep(table, "amend", "before"))
+            opened.update(predicate=as_sql(spec, where), new_values=dict(values))
+            self._observe(WriteStep(table, "amend", "after"))
+            return opened.version()
+
+        return self._retrying(Passage(spec, spec.empty()), attempt)
 
     def _replace(
         self, passage: Passage, where: Slice, ignoring: Collection[str], provided: Callable[[], bool]
