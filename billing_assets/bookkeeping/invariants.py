@@ -26,10 +26,10 @@ def unbalanced(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def receivables_of_seals(posted: pl.LazyFrame, seals: pl.LazyFrame) -> pl.LazyFrame:
-    """(sealed month, currency) where what invoices raised the receivable by is not the total of their seal."""
+    """(sealed month, currency) where what its invoices raised the receivable by is not the total of their seal."""
     raised = (
         posted.filter(pl.col("account") == RECEIVABLE, pl.col("voucher_type") == INVOICE)
-        .group_by("currency", close_month="month")
+        .group_by("currency", close_month="sealed_month")
         .agg(booked=pl.col("amount").sum().cast(DECIMAL))
     )
     path = pl.concat_str(pl.lit("$.invoices."), "currency", pl.lit(".total"))

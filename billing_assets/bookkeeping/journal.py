@@ -12,7 +12,7 @@ from billing_assets.bookkeeping.of_lines import applied, charges, conversions, l
 from billing_assets.bookkeeping.positions import positions
 from billing_assets.bookkeeping.postings import posting_id, postings
 from billing_assets.bookkeeping.releases import releases
-from billing_assets.bookkeeping.vouchers import posting_date, vouchers
+from billing_assets.bookkeeping.vouchers import late_rows, posting_date, vouchers
 from billing_assets.catalog.currencies import MINOR_DIGITS
 from billing_assets.columns import DECIMAL
 from billing_assets.money import zero
@@ -23,7 +23,7 @@ Hold = Callable[[pl.LazyFrame], pl.LazyFrame]
 ENTRY = ("voucher_id", "account", "amount", "customer_id", "contract_id", "product_id", "balance_id", "line_item_id",
          "ledger_entry_id")  # fmt: skip
 VOUCHER = ("voucher_id", "voucher_type", "month", "at", "posting_date", "document_date", "due_date", "currency",
-           "invoice_id", "invoice_number")  # fmt: skip
+           "invoice_id", "invoice_number", "sealed_month")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ def journal(books: Books, hold: Hold) -> Journal:
     """The whole journal, from the first month on; rules in docs/bookkeeping.md."""
     issued = hold(vouchers(books.invoices, books.month_closes))
     lines = hold(lines_of_vouchers(books.line_items, issued))
-    released = releases(books.ledger_entries, issued)
+    late = late_rows(books.ledger_entries, books.invoices, books.month_closes)
+    released = releases(books.ledger_entries, issued, late)
     owners = hold(owners_of_balances(lines, released))
     released = hold(with_currency(released, owners, issued))
     own = released.filter(pl.col("kind") != "DEDUCTION")
@@ -71,7 +72,8 @@ def journal(books: Books, hold: Hold) -> Journal:
 
 def described(posted: pl.LazyFrame, entries: pl.LazyFrame) -> pl.LazyFrame:
     """`posted` with the kind, date and invoice of its voucher."""
-    of_voucher = ("voucher_id", "voucher_type", "document_date", "due_date", "invoice_id", "invoice_number")
+    of_voucher = ("voucher_id", "voucher_type", "document_date", "due_date", "invoice_id", "invoice_number",
+                  "sealed_month")  # fmt: skip
     return posted.join(entries.select(of_voucher).unique("voucher_id", keep="any"), on="voucher_id")
 
 
@@ -158,6 +160,7 @@ def of_ledger(own: pl.LazyFrame) -> pl.LazyFrame:
             voucher_type=pl.when(rolls).then(pl.lit("ROLLOVER")).otherwise("entry_type"),
             document_date=date,
             due_date=pl.lit(None, dtype=pl.Date),
+            sealed_month=absent,
             posting_date=posting_date(pl.col("month"), date),
             invoice_id=absent,
             invoice_number=absent,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from billing_assets.bookkeeping.vouchers import void_of
+from billing_assets.bookkeeping.vouchers import month_of, void_of
 from billing_assets.columns import DECIMAL
 from billing_assets.identity import stable_id
 from billing_assets.money import or_zero, proportion, zero
@@ -13,16 +13,18 @@ OPENINGS = ("GRANT", "SEAT_ADJUSTMENT", "ROLLOVER_IN")
 _SEGMENT_ORDER = ("segment_id", "month", "at", "rank", "entry_id")
 
 
-def releases(ledger: pl.LazyFrame, vouchers: pl.LazyFrame) -> pl.LazyFrame:
+def releases(ledger: pl.LazyFrame, vouchers: pl.LazyFrame, late: pl.LazyFrame) -> pl.LazyFrame:
     """Grain entry_id, of prepaid commits and credits: the ledger with `month`, `at`, `voucher_id`, `kind` (the type, of
     a reversal that of what it reverses), `cost` and `release`.
 
     A segment of cost c that granted g has released c x used / g, rounded once at the 12th place, after each of its
     movements; a movement releases the difference, so that what is used up is released whole. Everything but an opening
     uses, and a manual entry that adds gives back. A reversal takes back what the reversed movement released. What rolls
-    over takes its share of the cost along: the release of the ROLLOVER_OUT is the cost of the ROLLOVER_IN.
+    over takes its share of the cost along: the release of the ROLLOVER_OUT is the cost of the ROLLOVER_IN. late:
+    `late_rows`.
     """
-    dated = in_vouchers(ledger.filter(pl.col("balance_type") != "POSTPAID"), vouchers)
+    prepaid = ledger.filter(pl.col("balance_type") != "POSTPAID").join(late, on="entry_id", how="left")
+    dated = in_vouchers(prepaid, vouchers)
     into = dated.filter(pl.col("entry_type") == "ROLLOVER_IN")
     own = dated.join(into, on="segment_id", how="anti").pipe(released)
     moved = own.filter(pl.col("entry_type") == "ROLLOVER_OUT").select(
@@ -63,8 +65,8 @@ def in_vouchers(ledger: pl.LazyFrame, vouchers: pl.LazyFrame) -> pl.LazyFrame:
         .join(dates, on="voucher_id", how="left")
         .select(
             *kept, "kind", "voucher_id", "invoice_id", "invoice_currency",
-            month=pl.coalesce("of_voucher", "close_month"),
-            at=pl.coalesce("voucher_at", "effective_at"),
+            month=pl.coalesce("of_voucher", month_of(pl.col("late_at")), "close_month"),
+            at=pl.coalesce("voucher_at", "late_at", "effective_at"),
             rank=pl.col("kind").is_in(OPENINGS).not_().cast(pl.Int8) + (pl.col("kind") == "EXPIRATION").cast(pl.Int8),
         )
     )  # fmt: skip
@@ -78,8 +80,10 @@ def released(entries: pl.LazyFrame) -> pl.LazyFrame:
         "used": pl.when(opens).then(zero()).otherwise(-pl.col("amount")),
         "priced": pl.when(opens).then(or_zero("cost")).otherwise(zero()),
     }
-    used = pl.max_horizontal(pl.min_horizontal("used", "granted"), zero())
-    share = proportion(used, pl.col("granted"), pl.col("priced"))
+    used = pl.max_horizontal("used", zero())
+    # Where what replaces a void invoice is booked before the void, more is used for a while than is granted.
+    whole, over = pl.min_horizontal("used", "granted"), pl.max_horizontal(pl.col("used") - pl.col("granted"), zero())
+    share = proportion(whole, pl.col("granted"), pl.col("priced")) + beyond(over)
     free_or_unused = (pl.col("priced") == zero()) | (used == zero())
     after = pl.when(free_or_unused).then(zero()).when(used == pl.col("granted")).then("priced").otherwise(share)
     return (
@@ -89,6 +93,11 @@ def released(entries: pl.LazyFrame) -> pl.LazyFrame:
         .with_columns(release=pl.col("after") - pl.col("after").shift(1).over("segment_id").fill_null(zero()))
         .drop("granted", "used", "priced", "after")
     )
+
+
+def beyond(part: pl.Expr) -> pl.Expr:
+    share = part / pl.when(pl.col("granted") > zero()).then("granted") * pl.col("priced")
+    return pl.when(part > zero()).then(share).otherwise(zero())
 
 
 def taken_back(entries: pl.LazyFrame) -> pl.LazyFrame:

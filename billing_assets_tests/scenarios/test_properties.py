@@ -67,7 +67,7 @@ def test_the_journal_balances_and_says_what_the_books_say(closes: tuple[str, ...
         if row["account"] == "1200":
             owed[row["invoice_id"]] += row["amount"]
     invoices = tables["invoices"].to_dicts()
-    assert owed == {
+    assert {name: total for name, total in owed.items() if total} == {
         row["invoice_id"]: row["total"] for row in invoices if row["total"] and row["status"] == "FINALIZED"
     }
     assert {row["line_item_id"] for row in entries if row["line_item_id"]} <= set(tables["line_items"]["line_item_id"])
