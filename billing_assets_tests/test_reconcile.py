@@ -70,7 +70,7 @@ def test_a_subscription_is_charged_for_each_hour_once() -> None:
 def test_an_hour_is_in_one_period_that_is_closed() -> None:
     def closed(start: int, end: int, contract: str = "c", invoice: str = "i") -> dict[str, Any]:
         dates = {"period_start": JANUARY.replace(day=start), "period_end": JANUARY.replace(day=end)}
-        return {"contract_id": contract, "invoice_id": invoice, **dates}
+        return {"contract_id": contract, "invoice_id": invoice, "is_late": False, **dates}
 
     invoices = table("invoices", [{"invoice_id": "i", "status": "FINALIZED"}, {"invoice_id": "v", "status": "VOID"}])
     apart = [closed(1, 10), closed(10, 20), closed(5, 15, "d"), closed(1, 20, invoice="v")]
