@@ -20,7 +20,7 @@ from billing_assets.charges.subscriptions import FEE
 from billing_assets.columns import DECIMAL, NO_GROUP, TIMESTAMP
 from billing_assets.commitments import ENTRY
 from billing_assets.invoicing.consolidation import on_invoices
-from billing_assets.invoicing.drafts import VOID
+from billing_assets.invoicing.drafts import DECIDED, VOID
 from billing_assets.money import decimal
 from billing_assets.periods import billing_periods, close_month
 from billing_assets.pipeline import Books, Inputs
@@ -150,7 +150,8 @@ def inputs(written: Catalog, contracts: int) -> Inputs:
         fees=pl.LazyFrame(schema=FEE),
         scheduled=pl.LazyFrame(schema=taken),
         books=Books(pl.LazyFrame(schema=ENTRY), pl.LazyFrame(schema=issued), none),
-        voided=pl.LazyFrame(schema=VOID), late=None, sealed_months=(), month=MONTH, now=NOW,
+        voided=pl.LazyFrame(schema=VOID), decided=pl.LazyFrame(schema=DECIDED), late=None,
+        sealed_months=(), month=MONTH, now=NOW,
     )  # fmt: skip
 
 

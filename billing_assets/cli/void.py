@@ -86,10 +86,10 @@ def final_invoice(lake: Lake, wanted: str) -> Row:
     return found[0]
 
 
-def decided(settings: Settings, reason: str) -> Decision:
-    """Who decides, when and why. Raises UsageError for an empty reason."""
+def decided(settings: Settings, reason: str, by: str | None = None) -> Decision:
+    """Who decides (by: None for who runs the command), when and why. Raises UsageError for an empty reason."""
     from billing_assets.runs.lifecycle import Decision
 
     if not reason.strip():
         raise UsageError("--reason: found nothing, expected the reason of the decision")
-    return Decision(reason.strip(), settings.by, settings.now)
+    return Decision(reason.strip(), by or settings.by, settings.now)

@@ -17,7 +17,9 @@ from billing_assets.money import zero
 SUMS = ("subtotal", "discounts", "credits_applied", "postpaid_applied", "late_usage", "rounding", "total")
 
 NOT_HELD = "[]"
-VOIDED, SEALED = "VOIDED", "SEALED_MONTH"
+VOIDED, SEALED, MANUAL = "VOIDED", "SEALED_MONTH", "MANUAL"
+LIFTED = (MANUAL, "METRIC_EXCEPTIONS", "NEGATIVE_TOTAL", "TOTAL_OVER_LIMIT")
+"""Reasons that a person may judge to be none: a release lifts them. The others are cleared otherwise."""
 
 HASHED_LINE = (
     "line_item_id", "line_type", "product_id", "name", "quantity", "unit_price", "amount", "amount_unit", "in_total",
@@ -47,15 +49,17 @@ def draft_invoices(
     sealed_months: tuple[str, ...],
     policy: HoldPolicy,
     voided: pl.LazyFrame | None = None,
+    decided: pl.LazyFrame | None = None,
 ) -> pl.LazyFrame:
     """One row per header that becomes an invoice, as of now, with its hold reasons.
 
     Grain invoice_id: `unrated`, those with unrated usage; `exceptions`, with `exception_count`; and `unpriced`, those
     with a charge without a price, which are held like those with unrated usage. An invoice over nothing exists with
     total 0 unless its contract skips zero invoices (case 76). voided: void invoices without a replacement, by VOID; the
-    draft of the same period or instant would replace it.
+    draft of the same period or instant would replace it. decided: what people decided of invoices, by DECIDED.
     """
     voided = pl.LazyFrame(schema=VOID) if voided is None else voided
+    decided = pl.LazyFrame(schema=DECIDED) if decided is None else decided
     contents = line_contents(items)
     held = pl.concat([unrated.select("invoice_id"), unpriced.select("invoice_id")]).unique()
     return (
@@ -64,6 +68,7 @@ def draft_invoices(
         .join(contents, on="invoice_id", how="left")
         .join(held.with_columns(unrated=pl.lit(value=True)), on="invoice_id", how="left")
         .join(exceptions.select("invoice_id", "exception_count"), on="invoice_id", how="left")
+        .join(decided, on="invoice_id", how="left")
         .with_columns(stands_for=stands_for())
         .join(
             voided.select("contract_id", "stands_for", "replaces_invoice_id"),
@@ -76,10 +81,12 @@ def draft_invoices(
             content_hash=content_hash(),
             hold_reasons=hold_reasons(sealed_months, policy),
         )
-        .drop("line_text", "unrated", "exception_count", "stands_for")
+        .drop("line_text", "unrated", "exception_count", "stands_for", "decision")
     )
 
 
+DECIDED = {"invoice_id": pl.String(), "decision": pl.String()}
+"""Of an invoice: the last decision, `hold` or `release`."""
 VOID: dict[str, pl.DataType] = dict.fromkeys(("contract_id", "stands_for", "replaces_invoice_id"), pl.String())
 
 
@@ -109,12 +116,13 @@ def with_predecessors(drafts: pl.LazyFrame, found: pl.LazyFrame) -> pl.LazyFrame
 
 def is_skipped() -> pl.Expr:
     """Whether it is of a period, and its contract wants none over nothing. Neither what balances pay to 0, since their
-    DEDUCTION names the invoice, nor a total that unbilled usage holds at 0, is nothing."""
+    DEDUCTION names the invoice, nor a total that unbilled usage holds at 0, nor what a person holds, is nothing."""
     return (
         pl.col("skip_zero_invoices")
         & pl.col("invoice_type").is_in(OF_PERIODS)
         & pl.all_horizontal(pl.col("total", "credits_applied", "postpaid_applied") == zero())
         & pl.col("unrated").is_null()
+        & pl.col("decision").ne_missing(pl.lit("hold"))
         & ~exceeds(pl.col("exception_count"), pl.col("metric_exception_tolerance"))
     )
 
@@ -132,6 +140,7 @@ def content_hash() -> pl.Expr:
 def hold_reasons(sealed_months: tuple[str, ...], policy: HoldPolicy) -> pl.Expr:
     """The reasons as a JSON array, NOT_HELD where the invoice may be finalized (docs/semantics.md, Holds)."""
     over = pl.lit(policy.total_over, dtype=DECIMAL)
+    is_released = pl.col("decision").eq_missing(pl.lit("release"))
     rules = {
         "UNRATED_USAGE": pl.col("unrated").fill_null(value=False),
         "METRIC_EXCEPTIONS": exceeds(pl.col("exception_count"), pl.col("metric_exception_tolerance")),
@@ -139,7 +148,9 @@ def hold_reasons(sealed_months: tuple[str, ...], policy: HoldPolicy) -> pl.Expr:
         "TOTAL_OVER_LIMIT": exceeds(pl.col("total"), over),
         "SEALED_MONTH": pl.col("close_month").is_in(sealed_months),
         "VOIDED": pl.col("replaces_invoice_id").is_not_null(),
+        MANUAL: pl.col("decision").eq_missing(pl.lit("hold")),
     }
+    rules |= {name: rules[name] & ~is_released for name in LIFTED}
     found = pl.concat_list([pl.when(rule).then(pl.lit(f'"{name}"')) for name, rule in rules.items()]).list.drop_nulls()
     return pl.concat_str([pl.lit("["), found.list.join(","), pl.lit("]")])
 

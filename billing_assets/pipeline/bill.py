@@ -82,6 +82,7 @@ def bill(given: Inputs, hold: Hold, count: Count) -> Bill:
         given.sealed_months,
         hold_policy(given.catalog),
         given.voided,
+        given.decided,
     )
     drafts = hold(in_their_pools(hold(drafts), settled, found, unrated, given))
     if settled is not None:

@@ -30,7 +30,8 @@ class Inputs:
     past: what levels of time-weighted metrics come to before that (`metering.history`); empty without such metrics.
     events: read only where something is listed as unbilled, or counts against a tolerance. billed_charges, fees,
     scheduled: charges that final invoices have, seats of subscriptions among them, and the SCHEDULED invoices that
-    exist (`charging.Terms`). voided: void invoices that have no replacement (`drafts.VOID`). late: usage that came
+    exist (`charging.Terms`). voided: void invoices that have no replacement (`drafts.VOID`). decided: what people
+    decided of open invoices (`drafts.DECIDED`). late: usage that came
     after its period was closed; None where there is none, or it is not asked. books: what is drawn.
     """
 
@@ -46,6 +47,7 @@ class Inputs:
     fees: pl.LazyFrame
     scheduled: pl.LazyFrame
     voided: pl.LazyFrame
+    decided: pl.LazyFrame
     late: Late | None
     books: Books
     sealed_months: tuple[str, ...]

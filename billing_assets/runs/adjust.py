@@ -13,7 +13,7 @@ import polars as pl
 from billing_assets.errors import UsageError
 from billing_assets.money import ZERO
 from billing_assets.runs.actions import Action, record_action
-from billing_assets.runs.books import apply_adjustments
+from billing_assets.runs.books import apply_decisions
 from billing_assets.runs.inputs import sealed_months
 from billing_assets.runs.manual_entries import KIND, SEGMENT
 from billing_assets.storage.lake import Lake
@@ -53,5 +53,5 @@ def adjust(lake: Lake, adjustment: Adjustment, reason: str, by: str, now: dateti
     }
     action = Action(KIND, str(adjustment.segment["segment_id"]), payload, reason, by, now)
     number = record_action(lake, action)
-    apply_adjustments(lake, by, now)
+    apply_decisions(lake, by, now)
     return number

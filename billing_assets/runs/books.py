@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -18,7 +18,7 @@ from billing_assets.invoicing.drafts import NOT_HELD
 from billing_assets.invoicing.finalize import Watermarks, due, events_of, numbered, replacement, stamped
 from billing_assets.pipeline import Inputs, charging_terms, month_after, open_scheduled, with_purchases
 from billing_assets.reconcile import gate, ledger_gate
-from billing_assets.runs import batches, lifecycle, manual_entries
+from billing_assets.runs import batches, lifecycle, manual_entries, manual_holds
 from billing_assets.runs.billing import forget_billed, totals
 from billing_assets.runs.catalogs import keep_version, recorded_catalog
 from billing_assets.runs.inputs import (
@@ -66,7 +66,7 @@ def finalize(lake: Lake, catalog: Catalog, month: str, now: datetime, by: str) -
     in `check_failures` then. A batch that was killed earlier is finished first, from its own intent.
     """
     proposed: dict[int, Books] = {}
-    apply_adjustments(lake, by, now)
+    apply_decisions(lake, by, now)
 
     def propose(batch_no: int) -> dict[str, Any] | None:
         marks = watermarks(lake, catalog, now, batch_no - 1)
@@ -90,15 +90,21 @@ def finalize(lake: Lake, catalog: Catalog, month: str, now: datetime, by: str) -
     return report(month, None if batch is None else batch.batch_no, proposed[max(proposed)], now)
 
 
-def apply_adjustments(lake: Lake, by: str, now: datetime) -> int | None:
-    """Write the entries of adjustments that have none yet, as one batch; its number, None where there is none.
+def apply_decisions(lake: Lake, by: str, now: datetime) -> list[int]:
+    """Write what actions decided that has no rows yet, one batch of a kind: entries of adjustments, events of holds and
+    releases; the numbers of the batches.
 
-    An adjustment that was recorded by a process that was killed before its batch is applied by whoever comes next.
+    An action that was recorded by a process that was killed before its batch is applied by whoever comes next.
     """
+    kinds = {manual_entries.KIND: manual_entries.pending, manual_holds.KIND: manual_holds.pending}
+    found = [_apply(lake, kind, pending, by, now) for kind, pending in kinds.items()]
+    return [number for number in found if number is not None]
 
+
+def _apply(lake: Lake, kind: str, pending: Callable[[Lake], list[int]], by: str, now: datetime) -> int | None:
     def propose(batch_no: int) -> dict[str, Any] | None:
-        actions = manual_entries.pending(lake)
-        return {"kind": manual_entries.KIND, "now": now, "by": by, "actions": actions} if actions else None
+        actions = pending(lake)
+        return {"kind": kind, "now": now, "by": by, "actions": actions} if actions else None
 
     batch = batches.run(lake, SEQUENCE, propose, finish_from_intent, clock=lambda: now, by=by)
     return None if batch is None else batch.batch_no
@@ -109,6 +115,8 @@ def finish_from_intent(batch: batches.Batch) -> None:
     match batch.kind:
         case manual_entries.KIND:
             manual_entries.finish(batch)
+        case manual_holds.KIND:
+            manual_holds.finish(batch)
         case "close":
             write(batch, resumed(batch.lake, batch), datetime.fromisoformat(batch.intent["now"]))
         case lifecycle.REGENERATE:

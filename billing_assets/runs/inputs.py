@@ -20,6 +20,7 @@ from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.money import zero
 from billing_assets.periods import close_month
 from billing_assets.pipeline import Books, Count, EventsAt, Hold, Inputs
+from billing_assets.runs.decisions import decided, last_action
 from billing_assets.runs.invoiced import invoiced_references
 from billing_assets.runs.periods import refuse_forgotten, started_periods, void_invoices
 from billing_assets.schemas import TABLES
@@ -38,7 +39,7 @@ def watermarks(lake: Lake, catalog: Catalog, now: datetime, ledger_through: int 
     return Watermarks(
         events_through=lake.committed("ingest"),
         ledger_through=lake.committed("books") if ledger_through is None else ledger_through,
-        actions_through=0,
+        actions_through=last_action(lake),
         catalog_version=catalog.version,
         computed_as_of=now,
         engine_version=__version__,
@@ -64,6 +65,7 @@ def inputs(
     """
     events_through = marks.events_through if marks else lake.committed("ingest")
     books_through = marks.ledger_through if marks else lake.committed("books")
+    actions_through = marks.actions_through if marks else last_action(lake)
     frames = with_known_segments(lake, resolve(catalog), books_through)
     periods = lake.collect(started_periods(lake, frames.contracts, catalog.settings.starting_at, now, books_through))
     asked = pl.lit(value=True) if month is None else is_asked(lake, frames, month)
@@ -100,6 +102,7 @@ def inputs(
         fees=fees(lake, books_through),
         scheduled=scheduled_invoices(lake, books_through),
         voided=unreplaced(lake, books_through),
+        decided=decided(lake, actions_through),
         late=None if late is None else late(periods, frames),
         books=books(lake, frames, periods.lazy(), books_through),
         sealed_months=sealed_months(lake, books_through),

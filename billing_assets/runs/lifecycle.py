@@ -21,7 +21,7 @@ from billing_assets.runs.actions import Action, record_action
 from billing_assets.runs.tables import as_table
 from billing_assets.storage.lake import Lake
 
-VOID, REGENERATE, HOLD, RELEASE = "void", "regenerate", "hold", "release"
+VOID, REGENERATE = "void", "regenerate"
 Row = Mapping[str, Any]
 
 

@@ -15,6 +15,7 @@ import polars as pl
 from billing_assets.catalog import Catalog
 from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.pipeline import Settled, bill
+from billing_assets.runs.decisions import last_action
 from billing_assets.runs.inputs import counting, holding
 from billing_assets.runs.late_usage import open_inputs
 from billing_assets.storage.lake import Lake
@@ -43,6 +44,7 @@ class Question:
     now: datetime
     events_through: int
     books_through: int
+    actions_through: int
     versions: tuple[str, ...]
 
 
@@ -74,6 +76,7 @@ def question(lake: Lake, catalog: Catalog, month: str, now: datetime, marks: Wat
         now=now,
         events_through=marks.events_through if marks else lake.committed("ingest"),
         books_through=marks.ledger_through if marks else lake.committed("books"),
+        actions_through=marks.actions_through if marks else last_action(lake),
         versions=tuple(_version(lake, table) for table in READ),
     )
 

@@ -27,6 +27,7 @@ PROTOCOL: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType(
         ("books", "close"): _CLOSE,
         ("books", "regenerate"): _CLOSE,
         ("books", "void"): ("ledger_entries", "invoice_events"),  # then the one update of `invoices`
+        ("books", "hold"): ("invoice_events",),  # of holds and releases
         ("books", "adjust"): ("ledger_entries",),
         ("ingest", NOTHING): (),
         ("books", NOTHING): (),

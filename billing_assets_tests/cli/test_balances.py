@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from billing_assets.runs.actions import Action, record_action
-from billing_assets.runs.books import apply_adjustments
+from billing_assets.runs.books import apply_decisions
 from billing_assets.storage.lake import Lake
 from billing_assets_tests.cli.books import AT, typed, write_batch
 from billing_assets_tests.cli.process import billing, billing_json
@@ -82,7 +82,7 @@ def test_an_adjustment_is_an_action_and_an_entry(books: Path) -> None:
     ]
     action = lake.collect(lake.scan("actions")).row(0, named=True)
     assert (action["kind"], action["target"], action["reason"]) == ("adjust", "prepaid/1", "goodwill")
-    assert apply_adjustments(lake, "test", AT) is None
+    assert apply_decisions(lake, "test", AT) == []
 
 
 def test_a_dry_run_writes_nothing(books: Path) -> None:
