@@ -25,6 +25,7 @@ from billing_assets.money import decimal
 from billing_assets.periods import billing_periods, close_month
 from billing_assets.pipeline import Books, Inputs
 from billing_assets.pipeline.charging import BILLED
+from billing_assets.rating import WAIVED
 
 START, END, MONTH = "2024-06-01", "2025-06-01", "2024-06"
 SINCE, NOW = datetime(2024, 6, 1, tzinfo=UTC), datetime(2024, 7, 2, 12, tzinfo=UTC)
@@ -150,7 +151,8 @@ def inputs(written: Catalog, contracts: int) -> Inputs:
         fees=pl.LazyFrame(schema=FEE),
         scheduled=pl.LazyFrame(schema=taken),
         books=Books(pl.LazyFrame(schema=ENTRY), pl.LazyFrame(schema=issued), none),
-        voided=pl.LazyFrame(schema=VOID), decided=pl.LazyFrame(schema=DECIDED), late=None,
+        voided=pl.LazyFrame(schema=VOID), decided=pl.LazyFrame(schema=DECIDED), waived=pl.LazyFrame(schema=WAIVED),
+        late=None,
         sealed_months=(), month=MONTH, now=NOW,
     )  # fmt: skip
 

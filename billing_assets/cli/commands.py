@@ -21,6 +21,7 @@ from billing_assets.cli import (
     usage,
     validate,
     void,
+    waive,
 )
 from billing_assets.cli.command import app
 
@@ -46,4 +47,5 @@ __all__ = [
     "usage",
     "validate",
     "void",
+    "waive",
 ]

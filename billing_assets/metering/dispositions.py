@@ -26,11 +26,17 @@ from billing_assets.metering.grain import (
     SLICE_OF_METRIC,
     UNATTRIBUTED,
     UNRATED,
+    WAIVED,
 )
 from billing_assets.metering.measures import metric_frame
 from billing_assets.money import decimal
 
-STATUS_CODES = {"rated": CODE[BILLED], "unrated": CODE[UNRATED], "not_entitled": CODE[NOT_ENTITLED]}
+STATUS_CODES = {
+    "rated": CODE[BILLED],
+    "unrated": CODE[UNRATED],
+    "waived": CODE[WAIVED],
+    "not_entitled": CODE[NOT_ENTITLED],
+}
 
 MOVED = "attribution"
 """Why usage is late that was there in time: its reference was not the customer's when the invoice became final."""
@@ -75,7 +81,7 @@ def _priced(usage: pl.LazyFrame, quantified: pl.LazyFrame) -> pl.LazyFrame:
         usage.filter("is_current")
         .join(spans, on=GROUP)
         .filter(at >= pl.col("segment_start"), at < pl.col("segment_end"))
-        .with_columns(code=code, level=code, reason=pl.when(status == "unrated").then("reason"))
+        .with_columns(code=code, level=code, reason=pl.when(status.is_in(("unrated", "waived"))).then("reason"))
     )
 
 

@@ -12,7 +12,8 @@ SLICE_OF_METRIC = (*SLICE, "billable_metric_id")
 """What has one disposition."""
 
 BILLED, SETTLED, LATE, ELSEWHERE = "billed", "settled", "late_usage", "elsewhere"
-UNRATED, NOT_ENTITLED, EXCLUDED = "unrated", "not_entitled", "excluded_by_usage_filter"
+UNRATED, WAIVED = "unrated", "waived"
+NOT_ENTITLED, EXCLUDED = "not_entitled", "excluded_by_usage_filter"
 NO_PRODUCT, NO_CONTRACT, UNATTRIBUTED = "no_product", "no_contract", "unattributed"
 EXCEPTION, UNMATCHED = "metric_exception", "no_metric"
 
@@ -22,6 +23,7 @@ PRECEDENCE: tuple[str, ...] = (
     LATE,
     ELSEWHERE,
     UNRATED,
+    WAIVED,
     NOT_ENTITLED,
     EXCLUDED,
     NO_PRODUCT,

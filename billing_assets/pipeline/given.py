@@ -31,8 +31,9 @@ class Inputs:
     events: read only where something is listed as unbilled, or counts against a tolerance. billed_charges, fees,
     scheduled: charges that final invoices have, seats of subscriptions among them, and the SCHEDULED invoices that
     exist (`charging.Terms`). voided: void invoices that have no replacement (`drafts.VOID`). decided: what people
-    decided of open invoices (`drafts.DECIDED`). late: usage that came
-    after its period was closed; None where there is none, or it is not asked. books: what is drawn.
+    decided of open invoices (`drafts.DECIDED`); waived: what of their usage they let go where it has no price
+    (`rating.WAIVED`). late: usage that came after its period was closed; None where there is none, or it is not
+    asked. books: what is drawn.
     """
 
     catalog: Catalog
@@ -48,6 +49,7 @@ class Inputs:
     scheduled: pl.LazyFrame
     voided: pl.LazyFrame
     decided: pl.LazyFrame
+    waived: pl.LazyFrame
     late: Late | None
     books: Books
     sealed_months: tuple[str, ...]

@@ -12,6 +12,7 @@ composite_quantities(lines, ...)          the spend of composites; composites, d
 conversion_lines(lines, ...)              what balances in a custom pricing unit leave, in money of the card
 minimum_spend(lines, periods, frames)     shortfalls of contracts
 unrated(quantified)                       what has no price, and holds its invoice
+waive(quantified, waived)                 what has none, and is not billed, since a person said so
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ from billing_assets.rating.quantities import quantify
 from billing_assets.rating.segments import segments, standing_groups
 from billing_assets.rating.spend import minimum_spend
 from billing_assets.rating.subscriptions import subscription_prices
-from billing_assets.rating.unrated import unrated
+from billing_assets.rating.unrated import WAIVED, unrated, waive
 
 __all__ = [
     "ORDER_OF_CHARGES",
     "RATED_LINE",
+    "WAIVED",
     "Discounted",
     "access_cuts",
     "adjust",
@@ -58,4 +60,5 @@ __all__ = [
     "standing_groups",
     "subscription_prices",
     "unrated",
+    "waive",
 ]

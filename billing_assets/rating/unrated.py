@@ -4,8 +4,27 @@ from __future__ import annotations
 
 import polars as pl
 
+from billing_assets.columns import TIMESTAMP
 from billing_assets.money import zero
 from billing_assets.rating.grain import GROUP
+
+WAIVED: dict[str, pl.DataType] = {
+    "contract_id": pl.String(),
+    "period_start": TIMESTAMP,
+    "product_id": pl.String(),
+}
+"""Usage of a product in a billing period that is not billed, since a person waived it while it had no price."""
+
+
+def waive(quantified: pl.LazyFrame, waived: pl.LazyFrame) -> pl.LazyFrame:
+    """`quantified` with segment_status "waived" for what is `waived` and has no price; with one it is billed."""
+    marked = waived.select(*WAIVED, is_waived=pl.lit(value=True)).unique()
+    is_waived = (pl.col("segment_status") == "unrated") & pl.col("is_waived").fill_null(value=False)
+    return (
+        quantified.join(marked, on=list(WAIVED), how="left")
+        .with_columns(segment_status=pl.when(is_waived).then(pl.lit("waived")).otherwise("segment_status"))
+        .drop("is_waived")
+    )
 
 
 def unrated(quantified: pl.LazyFrame) -> pl.LazyFrame:

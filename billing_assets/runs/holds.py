@@ -64,17 +64,23 @@ def hold(lake: Lake, catalog: Catalog, draft: Row, decision: Decision) -> dict[s
     catalog: by which the drafts are refreshed.
     """
     refuse_hold(lake, draft)
-    return _decide(lake, catalog, HOLD, draft, decision)
+    return decide(lake, catalog, HOLD, draft, decision)
 
 
 def release(lake: Lake, catalog: Catalog, draft: Row, decision: Decision) -> dict[str, Any]:
     """Lift what can be lifted of the reasons that hold a draft; its row then. Raises UsageError as `refuse_release`."""
     refuse_release(lake, draft)
-    return _decide(lake, catalog, RELEASE, draft, decision)
+    return decide(lake, catalog, RELEASE, draft, decision)
 
 
-def _decide(lake: Lake, catalog: Catalog, kind: str, draft: Row, decision: Decision) -> dict[str, Any]:
-    lifecycle.record(lake, kind, draft, decision)
+def decide(
+    lake: Lake, catalog: Catalog, kind: str, draft: Row, decision: Decision, more: Row | None = None
+) -> dict[str, Any]:
+    """Record what is decided about a draft, and refresh the drafts by it; its row then. more: of the action's payload.
+
+    Raises UsageError where it is final, or gone, meanwhile.
+    """
+    lifecycle.record(lake, kind, draft, decision, more)
     apply_decisions(lake, decision.by, decision.now)
     name = draft["invoice_id"]
     refuse_final(lake, name)  # a close that had begun has finalized it meanwhile

@@ -20,7 +20,7 @@ from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.money import zero
 from billing_assets.periods import close_month
 from billing_assets.pipeline import Books, Count, EventsAt, Hold, Inputs
-from billing_assets.runs.decisions import decided, last_action
+from billing_assets.runs.decisions import decided, last_action, waived
 from billing_assets.runs.invoiced import invoiced_references
 from billing_assets.runs.periods import refuse_forgotten, started_periods, void_invoices
 from billing_assets.schemas import TABLES
@@ -103,6 +103,7 @@ def inputs(
         scheduled=scheduled_invoices(lake, books_through),
         voided=unreplaced(lake, books_through),
         decided=decided(lake, actions_through),
+        waived=waived(lake, actions_through),
         late=None if late is None else late(periods, frames),
         books=books(lake, frames, periods.lazy(), books_through),
         sealed_months=sealed_months(lake, books_through),

@@ -128,7 +128,10 @@ def intent_of(kind: str, invoice: Row, decision: Decision) -> dict[str, Any]:
     }
 
 
-def record(lake: Lake, kind: str, invoice: Row, decision: Decision) -> int:
-    """The number of the action."""
-    about = {name: invoice[name] for name in ("invoice_number", "contract_id", "close_month") if invoice.get(name)}
+def record(lake: Lake, kind: str, invoice: Row, decision: Decision, more: Row | None = None) -> int:
+    """The number of the action. more: of its payload."""
+    about = {
+        **(more or {}),
+        **{name: invoice[name] for name in ("invoice_number", "contract_id", "close_month") if invoice.get(name)},
+    }
     return record_action(lake, Action(kind, invoice["invoice_id"], about, decision.reason, decision.by, decision.now))

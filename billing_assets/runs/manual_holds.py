@@ -1,4 +1,4 @@
-"""The history of holds and releases: what people decided about drafts, recorded as actions, as rows of the books."""
+"""The history of holds, releases and waivers: actions that decide about drafts, as rows of the books."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import polars as pl
 
 from billing_assets.columns import TIMESTAMP
 from billing_assets.runs import batches
-from billing_assets.runs.decisions import HOLD, RELEASE
+from billing_assets.runs.decisions import HOLD, RELEASE, WAIVE
 from billing_assets.runs.tables import as_table
 from billing_assets.storage.lake import Lake
 
 KIND = "hold"
-"""The kind of batch that writes them; of releases, too."""
-EVENTS = {HOLD: "HELD", RELEASE: "RELEASED"}
+"""The kind of batch that writes them; of releases and waivers, too."""
+EVENTS = {HOLD: "HELD", RELEASE: "RELEASED", WAIVE: "WAIVED"}
 _KEY = ("invoice_id", "event", "at")
 
 
 def events(lake: Lake) -> pl.LazyFrame:
-    """Grain action_no: the event of every hold and release ever recorded."""
+    """Grain action_no: the event of every such decision ever recorded."""
     return (
         lake.scan("actions")
         .filter(pl.col("kind").is_in(list(EVENTS)))

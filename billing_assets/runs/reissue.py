@@ -9,7 +9,7 @@ import polars as pl
 from billing_assets.catalog import Catalog
 from billing_assets.errors import UsageError
 from billing_assets.runs import batches, lifecycle
-from billing_assets.runs.billing import forget_billed, refresh_drafts
+from billing_assets.runs.billing import forget_billed, rate_month, refresh_drafts
 from billing_assets.runs.books import SEQUENCE, Books, books_of, encoded, finish_from_intent, write
 from billing_assets.runs.catalogs import keep_version
 from billing_assets.runs.inputs import watermarks
@@ -82,6 +82,8 @@ def regenerate(lake: Lake, catalog: Catalog, invoice: Row, decision: Decision) -
             write(batch, own, decision.now)
 
     replacement_of(lake, catalog, invoice, decision, lake.committed(SEQUENCE))
+    # Once it is final, what is listed of its period stays as it is then.
+    rate_month(lake, catalog, invoice["close_month"], decision.now)
     lifecycle.record(lake, lifecycle.REGENERATE, invoice, decision)
     batches.run(lake, SEQUENCE, propose, finish, clock=lambda: decision.now, by=decision.by)
     books = proposed[max(proposed)]

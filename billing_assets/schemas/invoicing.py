@@ -22,7 +22,7 @@ LINE_TYPES = (
     "late_usage",
     "rounding",
 )
-INVOICE_EVENTS = ("FINALIZED", "VOIDED", "REGENERATED", "HELD", "RELEASED")
+INVOICE_EVENTS = ("FINALIZED", "VOIDED", "REGENERATED", "HELD", "RELEASED", "WAIVED")
 
 
 class Invoices(Table):
