@@ -6,8 +6,8 @@ from billing_assets.cli.output import Row
 
 NEXT_STEPS = {
     "MANUAL": "a person holds it; `billing release {invoice_id}` lets it go",
-    "UNRATED_USAGE": "add the missing rate, or an override that is not entitled to it, then close again; or let it go: "
-    "`billing waive {invoice_id}`; "
+    "UNRATED_USAGE": "add the missing rate, or an override that is not entitled to it, then close again; or "
+    "`billing waive {invoice_id}` lets it go; "
     "`billing unbilled --disposition unrated --customer {customer_id}` lists the usage",
     "METRIC_EXCEPTIONS": "events without a usable value are not billed; `billing unbilled --disposition "
     "metric_exception --customer {customer_id}` lists them. `billing release {invoice_id}` bills it "
