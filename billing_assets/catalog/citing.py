@@ -14,8 +14,8 @@ from pydantic import BaseModel
 
 from billing_assets.catalog.book import Catalog
 from billing_assets.catalog.contracts import Contract
-from billing_assets.catalog.prices import TieredPercentagePrice, TieredPrice, VolumePrice
 from billing_assets.catalog.price_frames import override_id, rate_id, with_ends
+from billing_assets.catalog.prices import TieredPercentagePrice, TieredPrice, VolumePrice
 from billing_assets.catalog.products import Product
 from billing_assets.catalog.rates import Rate, RateCard
 from billing_assets.catalog.versions import versions
@@ -114,10 +114,10 @@ def cited_balance(catalog: Catalog, wanted: str) -> Cited | None:
 
 
 def _balances(catalog: Catalog) -> Iterator[Any]:
-    for owner in (*catalog.contracts, *catalog.customers):
-        yield from (*owner.commits, *owner.credits)
-        if isinstance(owner, Contract):
-            yield from (*owner.recurring_commits, *owner.recurring_credits)
+    for contract in catalog.contracts:
+        yield from (*contract.commits, *contract.credits, *contract.recurring_commits, *contract.recurring_credits)
+    for customer in catalog.customers:
+        yield from (*customer.commits, *customer.credits)
 
 
 def card_of(catalog: Catalog, wanted: str) -> RateCard | None:

@@ -90,7 +90,7 @@ def _of_metric(
         .with_columns(adds=_adds(kind))
         .filter("is_current")
         .pipe(in_spans, spans, "placed_at")
-        .select(*spans.collect_schema(), *SOURCE, *EVENT, billable_metric_id=pl.lit(metric.id))
+        .select(*spans.collect_schema(), *SOURCE, *EVENT, "placed_at", billable_metric_id=pl.lit(metric.id))
     )
 
 

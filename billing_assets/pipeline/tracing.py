@@ -119,7 +119,7 @@ def attribution(asked: Asked, hold: Hold) -> metering.Attribution:
 
 
 def moments(attributed: metering.Attribution) -> pl.LazyFrame:
-    """GROUP and `at`: both ends of every hour in which a group has usage; of queries, which are costly, of every day."""
+    """GROUP and `at`: both ends of every hour in which a group has usage; of queries, which cost more, of every day."""
     is_query = pl.col("aggregation_type") == "SQL"
     day = pl.col("window_start").dt.truncate("1d")
     placed = pl.col("placed_at")

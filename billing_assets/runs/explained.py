@@ -83,7 +83,7 @@ def marks_of(lake: Lake, invoice: Mapping[str, Any]) -> Watermarks:
 
 
 def owned(lines: pl.DataFrame) -> pl.DataFrame:
-    """Lines with the contract and the period whose usage they are, and whether they are a fee beside what is counted."""
+    """Lines with the contract and period whose usage they are, and whether they are a fee beside what is counted."""
     return lines.with_columns(
         contract_id="origin_contract_id", period_start="service_period_start", is_fee=pl.col("event_count").is_null()
     )
@@ -115,7 +115,8 @@ def _late(lake: Lake, lines: pl.DataFrame, today: Recorded, marks: Watermarks) -
     moved = recorded.frames.customer_aliases.join(
         today.frames.customer_aliases, on=["customer_ref", "customer_id"], how="anti"
     ).select("customer_ref", seen_through=pl.lit(then.events_through, dtype=pl.Int64))
-    of_usage = lines.filter(pl.col("discount_id").is_null(), pl.col("rate_id").is_not_null())
+    adjusts = pl.col("product_type") != "USAGE"
+    of_usage = lines.filter(pl.col("discount_id").is_null(), pl.col("rate_id").is_not_null(), ~adjusts)
     spans = of_usage.select(*SPAN)
     if spans.is_empty():
         return Late({}, {}, lines, then.events_through)

@@ -19,8 +19,8 @@ from billing_assets.errors import InvariantBreach
 from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.metering.events import needed_properties
 from billing_assets.metering.measures import event_metrics
-from billing_assets.pipeline.tracing import Asked, Traced, trace
 from billing_assets.pipeline.traced_events import SOURCE
+from billing_assets.pipeline.tracing import Asked, Traced, trace
 from billing_assets.runs.catalogs import recorded_catalog
 from billing_assets.runs.inputs import holding, without
 from billing_assets.runs.invoiced import invoiced_references
@@ -140,10 +140,15 @@ def periods_of(
     holders = pl.concat([customers, lake.collect(held.select("customer_id").unique())["customer_id"]]).unique()
     theirs = pl.col("customer_id").is_in(holders.implode())
     since = recorded.catalog.settings.starting_at
-    started = started_periods(lake, frames.contracts.filter(theirs), since, marks.computed_as_of, through)
+    # The periods of a child follow the contract that pays for it.
+    payers = lake.collect(frames.contracts.filter(theirs).select("payer_contract_id").unique())["payer_contract_id"]
+    contracts = frames.contracts.filter(theirs | pl.col("contract_id").is_in(payers.implode()))
+    started = started_periods(lake, contracts, since, marks.computed_as_of, through)
     asked = spans.select("contract_id", "period_start").unique().with_columns(is_billed=pl.lit(value=True))
     found = lake.collect(started.filter(theirs)).join(asked, on=["contract_id", "period_start"], how="left")
     periods = found.with_columns(pl.col("is_billed").fill_null(value=False) & pl.col("is_open"))
-    if not (lacking := asked.join(periods.filter("is_billed"), on=["contract_id", "period_start"], how="anti")).is_empty():
+    if not (
+        lacking := asked.join(periods.filter("is_billed"), on=["contract_id", "period_start"], how="anti")
+    ).is_empty():
         raise InvariantBreach(f"no open period of {lacking['contract_id'][0]} as of books batch {through}")
     return periods, invoiced_references(lake, frames, periods.lazy(), through)

@@ -1,0 +1,129 @@
+"""`billing explain`: from an amount back to its rate, its hours and its events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from billing_assets.cli.command import command
+from billing_assets.cli.output import Row, print_json, record, records
+from billing_assets.cli.settings import Settings
+from billing_assets.cli.show import find_invoice
+from billing_assets.errors import UsageError
+
+if TYPE_CHECKING:
+    from billing_assets.cli.explain_line import Explanation
+
+EXAMPLES = """
+billing explain INV-2026-000017                every line
+billing explain INV-2026-000017 --line 3       one of them, by its number or its id
+billing explain inv_5f2c --line 3 --limit 100
+billing explain INV-2026-000017 --format json | jq '.lines[].checks'
+"""
+
+
+@command("explain", examples=EXAMPLES)
+def explain(
+    settings: Settings,
+    invoice: Annotated[
+        str,
+        typer.Argument(metavar="INVOICE", help="Its number, its id, or a unique prefix of its id; also of a draft."),
+    ],
+    line: Annotated[
+        str | None, typer.Option("--line", metavar="L", help="One line: its number, or its id or a prefix of it.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=0, help="Hours and events to print per line; JSON has all.")
+    ] = 20,
+) -> int:
+    """Explain an invoice: each amount by its formula, its rate, what balances paid, its hours and its events.
+
+    Everything is as the invoice had it: rates of the catalog that it records, events up to its watermark. The usage is
+    computed again from these events and compared with the line; where both differ, the exit code is 1.
+    """
+    from billing_assets.cli.explain_line import explain_line
+    from billing_assets.cli.explain_page import print_explanations
+    from billing_assets.cli.queries import lines_of
+    from billing_assets.runs.explained import explained
+
+    lake = settings.lake()
+    found = find_invoice(lake, invoice)
+    frame = lines_of(lake, [found["invoice_id"]])
+    lines = records(frame)
+    chosen = lines if line is None else [find_line(lines, line)]
+    numbers = [one["line_number"] for one in chosen]
+    basis = explained(lake, found, frame.filter(frame["line_number"].is_in(numbers)))
+    made = [explain_line(one, lines, basis) for one in chosen]
+    if settings.json:
+        print_json({"invoice": record(found), "lines": [as_json(one) for one in made]})
+    else:
+        print_explanations(found, made, limit)
+    return 0 if all(one.holds for one in made) else 1
+
+
+def find_line(lines: Sequence[Row], wanted: str) -> Row:
+    """The line of that number, id or unique prefix of its id. Raises UsageError for several, NotFound for none."""
+    from billing_assets.cli.queries import NotFound
+
+    chosen = [one for one in lines if wanted in (str(one["line_number"]), one["line_item_id"])]
+    chosen = chosen or [one for one in lines if one["line_item_id"].startswith(wanted)]
+    if len(chosen) > 1:
+        raise UsageError(f"{len(chosen)} lines begin with {wanted!r}")
+    if not chosen:
+        raise NotFound(f"no line {wanted!r}; the invoice has {len(lines)}, numbered from 1")
+    return chosen[0]
+
+
+def as_json(made: Explanation) -> dict[str, Any]:
+    """An explanation with all of its hours and events."""
+    return {
+        "line": record(made.line),
+        "facts": [{"label": label, "text": text} for label, text in made.facts],
+        "terms": {
+            role: {
+                "id": one.id,
+                "starting_at": one.starting_at,
+                "ending_before": one.ending_before,
+                "content": one.content,
+            }
+            for role, one in made.terms.items()
+        },
+        "hours": [
+            {
+                name: one[name]
+                for name in (
+                    "hour_start",
+                    "hour_end",
+                    "quantity",
+                    "measured",
+                    "running_start",
+                    "running_end",
+                    "event_count",
+                )
+            }
+            for one in made.hours
+        ],
+        "events": [
+            {
+                name: one[name]
+                for name in (
+                    "transaction_id",
+                    "timestamp",
+                    "customer_ref",
+                    "event_type",
+                    "value",
+                    "adds",
+                    "level",
+                    "source_file",
+                    "source_line",
+                    "ingest_batch",
+                )
+            }
+            for one in made.events
+        ],
+        "checks": [
+            {"what": one.what, "stated": one.stated, "found": one.found, "holds": one.holds} for one in made.checks
+        ],
+    }

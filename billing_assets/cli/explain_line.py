@@ -1,0 +1,289 @@
+"""One line of an invoice explained: the terms that made it, the usage behind it, and whether both agree with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from billing_assets.cli.figures import counted, moment, money, number, span
+from billing_assets.cli.output import Row, records
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from billing_assets.catalog.citing import Cited
+    from billing_assets.runs.explained import Explained, Late
+
+LIST, COMMIT = "LIST", "COMMIT"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Two figures that must be equal: what the invoice states, and what was found behind it."""
+
+    what: str
+    stated: Decimal | int
+    found: Decimal | int
+
+    @property
+    def holds(self) -> bool:
+        return self.stated == self.found
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """facts: label and text, in the order in which they are read. terms: what of the catalog they cite, by its role.
+    hours, events: all of them; empty where the line has none."""
+
+    line: Row
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    terms: dict[str, Cited] = field(default_factory=dict)
+    hours: Sequence[Row] = ()
+    events: Sequence[Row] = ()
+    checks: list[Check] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        return all(check.holds for check in self.checks)
+
+
+def explain_line(line: Row, lines: Sequence[Row], found: Explained) -> Explanation:
+    """`line` is one of `lines`, all those of its invoice."""
+    from billing_assets.cli.explain_charge import charge_facts
+
+    made = Explanation(line)
+    made.facts.append(("formula", formula(line)))
+    _cite_prices(made, found)
+    made.facts.extend(charge_facts(line, lines, found, made.terms))
+    match line["line_type"]:
+        case "usage":
+            return _with_usage(made, lines, found)
+        case "late_usage":
+            return _with_late(made, found)
+        case _:
+            return made
+
+
+def formula(line: Row) -> str:
+    """`200 x 0.06 = 12.00 USD`; where the product of the two is not the amount, what it comes to is said too."""
+    amount = money(line["amount"], line["amount_unit"])
+    if line["quantity"] is None or line["unit_price"] is None:
+        return f"{amount} {line['amount_unit']}"
+    unit = f" {line['unit']}" if line["unit"] else ""
+    product = rounded(line["quantity"] * line["unit_price"])
+    steps = f"{number(line['quantity'])}{unit} x {number(line['unit_price'])} {line['amount_unit']}"
+    if product == line["amount"]:
+        return f"{steps} = {amount} {line['amount_unit']}"
+    return (
+        f"{amount} {line['amount_unit']} for {steps} (which is {number(product)}): its share of a line that was split"
+    )
+
+
+def rounded(value: Decimal) -> Decimal:
+    """Half to even at the 12th place, as the engine rounds a product."""
+    from decimal import ROUND_HALF_EVEN, localcontext
+
+    with localcontext() as context:
+        context.prec = 80
+        return value.quantize(Decimal("1e-12"), rounding=ROUND_HALF_EVEN)
+
+
+def _cite_prices(made: Explanation, found: Explained) -> None:
+    """The rate, and the override that won; an override's id may be in the place of the rate's."""
+    from billing_assets.catalog.citing import cited_override, cited_rate, contract_of
+
+    line, catalog = made.line, found.recorded.catalog
+    lane = " (price that the commit pays)" if line["price_lane"] == COMMIT else ""
+    rate = cited_rate(catalog, line["rate_id"]) if line["rate_id"] else None
+    if rate is not None:
+        made.terms["rate"] = rate
+        made.facts.append((f"rate{lane}", f"{rate.id}, {in_force(rate)}: {rate.text}"))
+    contract = contract_of(catalog, line["origin_contract_id"])
+    won = cited_override(contract, line["override_id"]) if contract and line["override_id"] else None
+    if won is not None:
+        made.terms["override"] = won
+        made.facts.append(("override", f"{won.id}, {in_force(won)}: {won.text}"))
+    lost = [one for one in _of(found.overrides, line) if one["override_id"] != line["override_id"]]
+    if lost:
+        named = ", ".join(f"{one['override_id']} ({why_not(one, line)})" for one in lost)
+        made.facts.append(("not applied", f"overrides that match too: {named}"))
+
+
+def why_not(override: Row, line: Row) -> str:
+    """Why an override that matches a line does not price it."""
+    if override["standing"] is None:
+        return "changes no price"
+    if override["is_commit_specific"] and line["price_lane"] != COMMIT:
+        return "only for what commits pay"
+    if override["lane"] == COMMIT and line["price_lane"] != COMMIT:
+        return "changes the commit rate"
+    return "exactly one wins"
+
+
+def in_force(term: Cited) -> str:
+    start = f"from {moment(term.starting_at)}" if term.starting_at else "since ever"
+    return f"{start} until {moment(term.ending_before)}" if term.ending_before else start
+
+
+def _of(frame: pl.DataFrame, line: Row) -> list[dict[str, Any]]:
+    import polars as pl
+
+    return records(frame.filter(pl.col("line_item_id") == line["line_item_id"]))
+
+
+def _with_usage(made: Explanation, lines: Sequence[Row], found: Explained) -> Explanation:
+    from billing_assets.catalog.citing import cited_metric, cited_product
+
+    assert found.usage is not None
+    line, catalog = made.line, found.recorded.catalog
+    metric = cited_metric(catalog, line["billable_metric_id"])
+    if metric is not None:
+        made.terms["metric"] = metric
+        made.facts.append(("metric", f"{metric.id}: {metric.text}"))
+    hours = _hours(found.usage, line)
+    spans, events = _of_span(found.usage["spans"], line), _of_span(found.usage["events"], line)
+    product = cited_product(catalog, line["product_id"], line["starting_at"])
+    conversion = getattr(product, "quantity_conversion", None)
+    rounding = getattr(product, "quantity_rounding", None)
+    measured = sum((one["measured"] for one in spans), Decimal(0))
+    steps = [f"{number(measured)} as the metric counts, {span(line['starting_at'], line['ending_before'])}"]
+    if conversion:
+        steps.append(f"{conversion.operation.lower()} by {number(conversion.conversion_factor)}")
+    if rounding:
+        steps.append(f"the period's sum {rounding.rounding_method} to {rounding.decimal_places} places")
+    made.facts.append(("usage", "; ".join(steps)))
+    siblings = [one for one in lines if one["line_type"] == "usage" and same_quantity(one, line)]
+    if len(siblings) > 1:
+        named = ", ".join(f"{one['line_number']} ({number(one['quantity'])})" for one in siblings)
+        made.facts.append(("shared by", f"lines {named}: what balances cover of the same usage, and what is left"))
+    made.checks.append(
+        Check(
+            "quantity of the line" if len(siblings) == 1 else "quantities of these lines together",
+            sum((one["quantity"] for one in siblings), Decimal(0)),
+            sum((one["quantity"] for one in hours), Decimal(0)) if hours else _rated(found.usage, line),
+        )
+    )
+    if not is_fee(line):
+        made.checks.append(Check("events of the line", line["event_count"], len(events)))
+    if events and all(one["adds"] is not None for one in events):
+        adds = sum((one["adds"] for one in events), Decimal(0))
+        made.checks.append(Check("usage as the metric counts it, event by event", measured, adds))
+    for level in _opening(found.usage, line):
+        made.facts.append(("level before", f"{number(level)} when the period begins"))
+    touching = _near(events, hours, line)
+    return Explanation(line, made.facts, made.terms, hours, touching, made.checks)
+
+
+def is_fee(line: Row) -> bool:
+    """Whether a usage line is a fee beside what is counted: such a line has no events of its own."""
+    return line["event_count"] is None
+
+
+def same_quantity(one: Row, other: Row) -> bool:
+    """Whether two lines share a quantity as it was rated (`pipeline.tracing.LINE`)."""
+    return line_key(one) == line_key(other)
+
+
+def span_key(line: Row) -> tuple[Any, ...]:
+    names = ("product_id", "pricing_group_values", "presentation_group_values", "starting_at", "ending_before")
+    return (line["origin_contract_id"], *(line[name] for name in names))
+
+
+def line_key(line: Row) -> tuple[Any, ...]:
+    return (*span_key(line), line["tier_level"], is_fee(line))
+
+
+def _of_span(frame: pl.DataFrame, line: Row) -> list[dict[str, Any]]:
+    import polars as pl
+
+    names = ("product_id", "pricing_group_values", "presentation_group_values", "starting_at", "ending_before")
+    same = [pl.col(name).eq_missing(pl.lit(line[name])) for name in names]
+    return records(frame.filter(pl.col("contract_id") == line["origin_contract_id"], *same))
+
+
+def _of_line(frame: pl.DataFrame, line: Row) -> list[dict[str, Any]]:
+    """Rows of a frame by LINE: of the same tier, of fees or of what is counted."""
+    return [
+        one
+        for one in _of_span(frame, line)
+        if one["tier_level"] == line["tier_level"] and one["is_fee"] == is_fee(line)
+    ]
+
+
+def _hours(usage: Mapping[str, pl.DataFrame], line: Row) -> list[dict[str, Any]]:
+    return _of_line(usage["hours"], line)
+
+
+def _rated(usage: Mapping[str, pl.DataFrame], line: Row) -> Decimal:
+    """The quantity of a line without an hour in which it moves."""
+    return sum((one["quantity"] for one in _of_line(usage["whole"], line)), Decimal(0))
+
+
+def _opening(usage: Mapping[str, pl.DataFrame], line: Row) -> Iterator[Decimal]:
+    import polars as pl
+
+    names = ("product_id", "pricing_group_values", "presentation_group_values")
+    same = [pl.col(name).eq_missing(pl.lit(line[name])) for name in names]
+    owner = pl.col("contract_id") == line["origin_contract_id"]
+    start = pl.col("period_start") == line["service_period_start"]
+    yield from usage["levels"].filter(owner, start, *same)["opening_level"]
+
+
+def _near(events: list[dict[str, Any]], hours: Sequence[Row], line: Row) -> list[dict[str, Any]]:
+    """Of a tier or a fee the events of the hours in which it moves; else all of the line's dates."""
+    if line["tier_level"] is None and not is_fee(line):
+        return events
+    spans = [(one["hour_start"], one["hour_end"]) for one in hours]
+    return [one for one in events if any(start <= one["placed_at"] < end for start, end in spans)]
+
+
+def _with_late(made: Explanation, found: Explained) -> Explanation:
+    """A late line: what the events that came since change of a line of a closed period."""
+    import polars as pl
+
+    line = made.line
+    for late in found.late:
+        own = late.lines.filter(pl.col("line_item_id") == line["line_item_id"])
+        if own.is_empty():
+            continue
+        carried = own["carried"][0]
+        made.facts.append(
+            ("corrects", f"line {line['corrects_line_item_id']} of {line['corrects_invoice_id']}, "
+             f"which had seen ingest batches up to {late.seen_through}")
+        )  # fmt: skip
+        if not late.after or not _is_usage(line):
+            made.facts.append(("late", "recomputed with the usage that came since; the line itself has no usage"))
+            return made
+        return _late_usage(made, late, carried)
+    made.facts.append(("late", f"the closed period of {line['corrects_line_item_id']} is no longer on the books"))
+    return made
+
+
+def _is_usage(line: Row) -> bool:
+    return line["discount_id"] is None and line["presentation_group_values"] is not None and bool(line["rate_id"])
+
+
+def _late_usage(made: Explanation, late: Late, carried: Decimal) -> Explanation:
+    line = made.line
+    before, after = (
+        sum((one["amount"] for one in _of_line(frames["whole"], line)), Decimal(0))
+        for frames in (late.before, late.after)
+    )
+    unit = line["amount_unit"]
+    stated = sum((one["list_amount"] for one in records(late.lines) if line_key(one) == line_key(line)), Decimal(0))
+    made.facts.append(
+        ("late", f"{money(after, unit)} recomputed - {money(before, unit)} invoiced - {money(carried, unit)} billed "
+         f"since by other late lines = {money(after - before - carried, unit)} {unit}")
+    )  # fmt: skip
+    made.checks.append(Check("amount of the late usage", stated, after - before - carried))
+    new = [one for one in _of_span(late.after["events"], line) if one["ingest_batch"] > late.seen_through]
+    made.facts.append(("events since", f"{counted(len(new), 'event')} that came after the period was closed"))
+    old = {one["hour_start"]: one["quantity"] for one in _of_line(late.before["hours"], line)}
+    hours = [
+        {**one, "quantity": one["quantity"] - old.get(one["hour_start"], Decimal(0))}
+        for one in _of_line(late.after["hours"], line)
+    ]
+    changed = [one for one in hours if one["quantity"]]
+    return Explanation(line, made.facts, made.terms, changed, new, made.checks)

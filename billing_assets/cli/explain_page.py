@@ -1,0 +1,109 @@
+"""Explanations as a person reads them: per line the formula, then the terms, the hours and the events behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from billing_assets.cli.explain_line import Explanation
+from billing_assets.cli.figures import counted, group, moment, money, number, span, tier
+from billing_assets.cli.output import Column, Row, heading, loud, print_table, say
+from billing_assets.cli.output import paragraph as wrapped
+
+LABEL = 18
+"""Columns that a label takes."""
+
+HOURS = (
+    Column("hours", lambda row: span(row["hour_start"], row["hour_end"])),
+    Column("quantity", lambda row: number(row["quantity"]), numeric=True),
+    Column("running before", lambda row: number(row["running_start"]), numeric=True),
+    Column("after", lambda row: number(row["running_end"]), numeric=True),
+    Column("as counted", lambda row: number(row["measured"]), numeric=True, rank=1),
+    Column("events", lambda row: number(row["event_count"]), numeric=True, rank=2),
+)
+EVENTS = (
+    Column("event", lambda row: row["transaction_id"]),
+    Column("at", lambda row: instant(row)),
+    Column("value", lambda row: value(row["value"])),
+    Column("adds", lambda row: number(row["adds"]), numeric=True),
+    Column("level after", lambda row: number(row["level"]), numeric=True),
+    Column("source", lambda row: f"{row['source_file']}:{row['source_line']}", rank=1),
+    Column("batch", lambda row: str(row["ingest_batch"]), numeric=True, rank=2),
+    Column("sent as", lambda row: row["customer_ref"], rank=3),
+)
+
+
+def instant(row: Row) -> str:
+    at = row["timestamp"]
+    return f"{at:%Y-%m-%d %H:%M:%S}" + (f".{at:%f}".rstrip("0") if at.microsecond else "")
+
+
+def value(text: str | None) -> str:
+    """What a metric reads of an event; of a number without the zeros of its type."""
+    if text is None:
+        return ""
+    whole, point, fraction = text.partition(".")
+    is_number = whole.lstrip("-").isdigit() and (not point or fraction.isdigit())
+    return f"{whole}.{fraction.rstrip('0')}".rstrip(".") if is_number and point else text
+
+
+def print_explanations(invoice: Row, made: Sequence[Explanation], limit: int) -> None:
+    _print_invoice(invoice)
+    for one in made:
+        _print_line(one, limit)
+    _print_checks(made)
+
+
+def _print_invoice(invoice: Row) -> None:
+    name = invoice["invoice_number"] or f"{invoice['invoice_id']} (a draft)"
+    total = f"{money(invoice['total'], invoice['currency'])} {invoice['currency']}"
+    say(f"INVOICE {name}, {invoice['customer_id']}: {total}")
+    say(f"  period        {span(invoice['period_start'], invoice['period_end'])}" if invoice["period_start"] else "")
+    say(f"  events        through ingest batch {invoice['events_through']}, as of {moment(invoice['computed_as_of'])}")
+    say(f"  catalog       {invoice['catalog_version'][:12]}, as recorded then")
+
+
+def _print_line(made: Explanation, limit: int) -> None:
+    line = made.line
+    details = (
+        "" if line["line_type"] == "usage" else line["line_type"].replace("_", " "),
+        group(line["pricing_group_values"], line["presentation_group_values"]),
+        tier(line["tier_level"], line["tier_lower"], line["tier_upper"]),
+    )
+    title = ", ".join(part for part in (line["name"], *details) if part)
+    amount = f"{money(line['amount'], line['amount_unit'])} {line['amount_unit']}"
+    heading(f"{line['line_number']}. {title}: {amount}")
+    for label, text in made.facts:
+        wrapped(f"{label:<{LABEL}} {text}", indent=2)
+    _print_rows(made.hours, HOURS, limit, "hour")
+    _print_rows(made.events, _shown(EVENTS, made.events), limit, "event")
+    for check in made.checks:
+        sign = "=" if check.holds else "is NOT"
+        text = f"{check.what}: {number(check.stated)} {sign} {number(check.found)} found"
+        wrapped(f"{'check':<{LABEL}} {text}", indent=2)
+
+
+def _shown(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:
+    """Without the columns that no row has anything in."""
+    empty = [name for name in ("value", "adds", "level") if all(row[name] is None for row in rows)]
+    titles = {"value": "value", "adds": "adds", "level": "level after"}
+    return [one for one in columns if one.title not in [titles[name] for name in empty]]
+
+
+def _print_rows(rows: Sequence[Row], columns: Sequence[Column], limit: int, what: str) -> None:
+    if not rows:
+        return
+    if limit:
+        print_table(rows[:limit], columns, indent=4)
+    if len(rows) > limit:
+        rest = counted(len(rows) - limit, f"more {what}" if limit else what)
+        say(f"    {'... and ' if limit else ''}{rest}; --limit shows more, --format json all")
+
+
+def _print_checks(made: Sequence[Explanation]) -> None:
+    checks = [check for one in made for check in one.checks]
+    failed = [check for check in checks if not check.holds]
+    say()
+    if failed:
+        loud(f"{counted(len(failed), 'figure')} of {len(checks)} cannot be explained by what was found")
+    elif checks:
+        say(f"{counted(len(checks), 'figure')} compared with the events behind them; all agree")
