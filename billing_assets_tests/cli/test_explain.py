@@ -10,6 +10,7 @@ import pytest
 
 from billing_assets.cli import queries
 from billing_assets.cli.explain_line import Check, Explanation, explain_line, formula
+from billing_assets.cli.figures import money
 from billing_assets.cli.output import records
 from billing_assets.runs.explained import explained
 from billing_assets_tests.cli.process import ROOT, billing, billing_json
@@ -32,13 +33,11 @@ def explanations(sample: ClosedSample, customer: str, **changes: Any) -> list[Ex
 @pytest.mark.parametrize(
     ("customer", "shows"),
     [
-        ("elm", {"usage"}),
-        ("granite", {"usage"}),
-        ("volta", {"usage", "applied_commit_or_credit"}),
-        ("atelier", {"usage"}),
-        ("delphi", {"usage", "subscription"}),
-        ("sakura", {"usage"}),
-        ("evergreen", {"usage"}),
+        ("clover", {"usage", "applied_commit_or_credit"}),
+        ("delphi", {"usage", "subscription", "applied_commit_or_credit"}),
+        ("granite", {"usage", "minimum_adjustment"}),
+        ("bazaar", {"usage"}),
+        ("ember", {"usage"}),
     ],
 )
 def test_every_figure_agrees_with_the_events_behind_it(
@@ -50,6 +49,20 @@ def test_every_figure_agrees_with_the_events_behind_it(
     assert all(one.checks for one in usage)
     assert [check for one in made for check in one.checks if not check.holds] == []
     assert sum(len(one.events) for one in usage if one.line["event_count"] is not None) > 0
+
+
+def test_an_application_says_the_balance_before_and_after(closed_sample: ClosedSample) -> None:
+    made = explanations(closed_sample, "clover")
+    applied = next(one for one in made if one.line["line_type"] == "applied_commit_or_credit")
+    segment = next(text for label, text in applied.facts if label == "segment")
+    ledger = closed_sample.lake.collect(closed_sample.lake.scan("ledger_entries"))
+    entries = ledger.filter(pl.col("segment_id") == applied.line["segment_id"])
+    drawn = entries.filter(pl.col("invoice_id") == applied.line["invoice_id"], pl.col("entry_type") == "DEDUCTION")
+    granted = entries.filter(pl.col("entry_type") == "GRANT")["amount"].sum()
+    assert drawn.height == 1
+    assert f"DEDUCTION {money(drawn['amount'][0], 'USD')} USD by this invoice" in segment
+    assert f"balance {money(granted, 'USD')} before" in segment
+    assert "balance" in applied.terms
 
 
 def test_a_line_that_its_events_do_not_come_to_is_found(closed_sample: ClosedSample) -> None:
