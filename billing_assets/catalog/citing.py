@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from billing_assets.catalog.book import Catalog
+from billing_assets.catalog.charges import PrepaidBalanceThreshold, SpendThreshold
 from billing_assets.catalog.contracts import Contract
 from billing_assets.catalog.price_frames import override_id, rate_id, with_ends
 from billing_assets.catalog.prices import TieredPercentagePrice, TieredPrice, VolumePrice
@@ -40,8 +41,12 @@ class Cited:
 
     @property
     def text(self) -> str:
-        """The term on one line, as YAML has it: `{rate_type: FLAT, price: 0.03}`."""
-        return flow(self.content)
+        """The term on one line, as YAML has it: `{rate_type: FLAT, price: 0.03}`; without what id and dates say."""
+        said = {"id", "name"} if self.starting_at is None else {"id", "starting_at", "ending_before"}
+        said |= (
+            {"product_id", "pricing_group_values"} if "pricing_group_values" in type(self.term).model_fields else set()
+        )
+        return flow({name: value for name, value in self.content.items() if name not in said})
 
 
 def written(term: BaseModel) -> dict[str, Any]:
@@ -106,11 +111,24 @@ def cited_charge(contract: Contract, wanted: str) -> Cited | None:
 
 def cited_balance(catalog: Catalog, wanted: str) -> Cited | None:
     """The commit or credit that a balance is of: a recurrence and a rollover are named after it, with `@` and more."""
+    if (threshold := _threshold(catalog, wanted)) is not None:
+        return Cited(wanted, threshold)
     names = [wanted[:end] for end in [len(wanted), *(place for place, sign in enumerate(wanted) if sign in "@/")]]
     for one in _balances(catalog):
         if one.id in names:
             return Cited(one.id, one)
     return None
+
+
+def _threshold(catalog: Catalog, wanted: str) -> SpendThreshold | PrepaidBalanceThreshold | None:
+    """What buys the commit of that id: of `<contract>/spend_threshold`, `<contract>/prepaid_balance_threshold`."""
+    owner, _, kind = wanted.rpartition("/")
+    contract = contract_of(catalog, owner)
+    if contract is None:
+        return None
+    bought = {"spend_threshold": contract.spend_threshold}
+    recharged = {"prepaid_balance_threshold": contract.prepaid_balance_threshold}
+    return (bought | recharged).get(kind)
 
 
 def _balances(catalog: Catalog) -> Iterator[Any]:

@@ -35,8 +35,14 @@ def explain(
         str | None, typer.Option("--line", metavar="L", help="One line: its number, or its id or a prefix of it.")
     ] = None,
     limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=0, help="Hours and events to print per line; JSON has all.")
-    ] = 20,
+        int | None,
+        typer.Option(
+            "--limit",
+            metavar="N",
+            min=0,
+            help="Hours and events to print per line, else 20 of one line and 3 of several; JSON has all.",
+        ),
+    ] = None,
 ) -> int:
     """Explain an invoice: each amount by its formula, its rate, what balances paid, its hours and its events.
 
@@ -59,7 +65,7 @@ def explain(
     if settings.json:
         print_json({"invoice": record(found), "lines": [as_json(one) for one in made]})
     else:
-        print_explanations(found, made, limit)
+        print_explanations(found, made, limit if limit is not None else 3 if len(made) > 1 else 20)
     return 0 if all(one.holds for one in made) else 1
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from billing_assets.cli.figures import money, number, span
+from billing_assets.cli.figures import moment, money, number, span
 from billing_assets.cli.output import Row, records
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ Facts = Iterator[tuple[str, str]]
 def charge_facts(line: Row, lines: Sequence[Row], found: Explained, terms: dict[str, Cited]) -> Facts:
     """Label and text, by the kind of the line; what they cite of the catalog is added to `terms`."""
     yield from _balance(line, found, terms)
-    yield from _draws(line, found)
+    if line["line_type"] != "usage":
+        yield from _draws(line, found)
     match line["line_type"]:
         case "applied_commit_or_credit":
             yield from _covered(line, lines)
@@ -38,6 +39,10 @@ def charge_facts(line: Row, lines: Sequence[Row], found: Explained, terms: dict[
             yield from _composite(line, lines, found)
         case "pricing_unit_conversion":
             yield from _conversion(line, lines, found)
+        case "commit_purchase":
+            yield from _purchase(line)
+        case "trueup":
+            yield from _trueup(line, found)
         case "rounding":
             exact = sum((one["amount"] for one in lines if one["in_total"] and one is not line), Decimal(0))
             yield "rounds", f"the lines in the total come to {number(exact)} {line['amount_unit']} exactly"
@@ -176,6 +181,31 @@ def _scheduled(line: Row, found: Explained, terms: dict[str, Cited]) -> Facts:
     if term is not None:
         terms["scheduled_charge"] = term
         yield "scheduled charge", f"{term.id}: {term.text}"
+    yield "date", f"the schedule charges {moment(line['starting_at'])}"
+
+
+def _purchase(line: Row) -> Facts:
+    """When a commit is charged, and what a threshold took off its price."""
+    yield "date", f"charged for {moment(line['starting_at'])}"
+    listed = line["list_amount"]
+    if listed is not None and listed != line["amount"]:
+        yield "list price", f"{money(listed, line['amount_unit'])} {line['amount_unit']}"
+
+
+def _trueup(line: Row, found: Explained) -> Facts:
+    """What was committed, and which invoices drew on it before the rest is charged."""
+    before = [
+        one
+        for one in records(found.ledger)
+        if one["segment_id"] == line["segment_id"] and one["entry_type"] != "TRUEUP" and one["after"] is not None
+    ]
+    granted = sum((one["amount"] for one in before if one["invoice_id"] is None), Decimal(0))
+    drawn = [one for one in before if one["invoice_id"] is not None]
+    used = sum((one["amount"] for one in drawn), Decimal(0))
+    for unit in sorted({one["unit"] for one in before}):
+        yield "committed", f"{money(granted, unit)} {unit}; invoices drew {money(-used, unit)}, the rest is charged"
+    for one in drawn:
+        yield "drew", f"{one['invoice_id']}: {money(one['amount'], one['unit'])} {one['unit']} ({one['entry_type']})"
 
 
 def _composite(line: Row, lines: Sequence[Row], found: Explained) -> Facts:

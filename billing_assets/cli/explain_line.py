@@ -7,16 +7,20 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from billing_assets.cli.figures import counted, moment, money, number, span
+from billing_assets.cli.figures import moment, money, number, span
 from billing_assets.cli.output import Row, records
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from billing_assets.catalog.book import Catalog
     from billing_assets.catalog.citing import Cited
-    from billing_assets.runs.explained import Explained, Late
+    from billing_assets.runs.explained import Explained
 
 LIST, COMMIT = "LIST", "COMMIT"
+
+PRICED = ("usage", "subscription", "scheduled", "commit_purchase", "late_usage")
+"""Lines whose quantity is one of something, and not just how an amount is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class Explanation:
 def explain_line(line: Row, lines: Sequence[Row], found: Explained) -> Explanation:
     """`line` is one of `lines`, all those of its invoice."""
     from billing_assets.cli.explain_charge import charge_facts
+    from billing_assets.cli.explain_late import with_late
 
     made = Explanation(line)
     made.facts.append(("formula", formula(line)))
@@ -61,7 +66,7 @@ def explain_line(line: Row, lines: Sequence[Row], found: Explained) -> Explanati
         case "usage":
             return _with_usage(made, lines, found)
         case "late_usage":
-            return _with_late(made, found)
+            return with_late(made, found)
         case _:
             return made
 
@@ -70,6 +75,8 @@ def formula(line: Row) -> str:
     """`200 x 0.06 = 12.00 USD`; where the product of the two is not the amount, what it comes to is said too."""
     amount = money(line["amount"], line["amount_unit"])
     if line["quantity"] is None or line["unit_price"] is None:
+        return f"{amount} {line['amount_unit']}"
+    if line["quantity"] == 1 and line["unit_price"] == line["amount"] and line["line_type"] not in PRICED:
         return f"{amount} {line['amount_unit']}"
     unit = f" {line['unit']}" if line["unit"] else ""
     product = rounded(line["quantity"] * line["unit_price"])
@@ -94,7 +101,7 @@ def _cite_prices(made: Explanation, found: Explained) -> None:
     """The rate, and the override that won; an override's id may be in the place of the rate's."""
     from billing_assets.catalog.citing import cited_override, cited_rate, contract_of
 
-    line, catalog = made.line, found.recorded.catalog
+    line, catalog = made.line, billed_by(made.line, found)
     lane = " (price that the commit pays)" if line["price_lane"] == COMMIT else ""
     rate = cited_rate(catalog, line["rate_id"]) if line["rate_id"] else None
     if rate is not None:
@@ -105,10 +112,19 @@ def _cite_prices(made: Explanation, found: Explained) -> None:
     if won is not None:
         made.terms["override"] = won
         made.facts.append(("override", f"{won.id}, {in_force(won)}: {won.text}"))
-    lost = [one for one in _of(found.overrides, line) if one["override_id"] != line["override_id"]]
+    is_late = line["line_type"] == "late_usage"
+    lost = [one for one in _of(found.overrides, line) if not is_late and one["override_id"] != line["override_id"]]
     if lost:
         named = ", ".join(f"{one['override_id']} ({why_not(one, line)})" for one in lost)
         made.facts.append(("not applied", f"overrides that match too: {named}"))
+
+
+def billed_by(line: Row, found: Explained) -> Catalog:
+    """The catalog that prices a line: of a late one that of its closed period."""
+    for late in found.late:
+        if line["line_item_id"] in late.lines["line_item_id"]:
+            return late.recorded.catalog
+    return found.recorded.catalog
 
 
 def why_not(override: Row, line: Row) -> str:
@@ -143,7 +159,7 @@ def _with_usage(made: Explanation, lines: Sequence[Row], found: Explained) -> Ex
         made.terms["metric"] = metric
         made.facts.append(("metric", f"{metric.id}: {metric.text}"))
     hours = _hours(found.usage, line)
-    spans, events = _of_span(found.usage["spans"], line), _of_span(found.usage["events"], line)
+    spans, events = of_span(found.usage["spans"], line), of_span(found.usage["events"], line)
     product = cited_product(catalog, line["product_id"], line["starting_at"])
     conversion = getattr(product, "quantity_conversion", None)
     rounding = getattr(product, "quantity_rounding", None)
@@ -160,16 +176,16 @@ def _with_usage(made: Explanation, lines: Sequence[Row], found: Explained) -> Ex
         made.facts.append(("shared by", f"lines {named}: what balances cover of the same usage, and what is left"))
     made.checks.append(
         Check(
-            "quantity of the line" if len(siblings) == 1 else "quantities of these lines together",
+            "quantity" if len(siblings) == 1 else "quantities of these lines together",
             sum((one["quantity"] for one in siblings), Decimal(0)),
             sum((one["quantity"] for one in hours), Decimal(0)) if hours else _rated(found.usage, line),
         )
     )
     if not is_fee(line):
-        made.checks.append(Check("events of the line", line["event_count"], len(events)))
+        made.checks.append(Check("events", line["event_count"], len(events)))
     if events and all(one["adds"] is not None for one in events):
         adds = sum((one["adds"] for one in events), Decimal(0))
-        made.checks.append(Check("usage as the metric counts it, event by event", measured, adds))
+        made.checks.append(Check("sum over the events", measured, adds))
     for level in _opening(found.usage, line):
         made.facts.append(("level before", f"{number(level)} when the period begins"))
     touching = _near(events, hours, line)
@@ -195,7 +211,7 @@ def line_key(line: Row) -> tuple[Any, ...]:
     return (*span_key(line), line["tier_level"], is_fee(line))
 
 
-def _of_span(frame: pl.DataFrame, line: Row) -> list[dict[str, Any]]:
+def of_span(frame: pl.DataFrame, line: Row) -> list[dict[str, Any]]:
     import polars as pl
 
     names = ("product_id", "pricing_group_values", "presentation_group_values", "starting_at", "ending_before")
@@ -203,22 +219,20 @@ def _of_span(frame: pl.DataFrame, line: Row) -> list[dict[str, Any]]:
     return records(frame.filter(pl.col("contract_id") == line["origin_contract_id"], *same))
 
 
-def _of_line(frame: pl.DataFrame, line: Row) -> list[dict[str, Any]]:
+def of_line(frame: pl.DataFrame, line: Row) -> list[dict[str, Any]]:
     """Rows of a frame by LINE: of the same tier, of fees or of what is counted."""
     return [
-        one
-        for one in _of_span(frame, line)
-        if one["tier_level"] == line["tier_level"] and one["is_fee"] == is_fee(line)
+        one for one in of_span(frame, line) if one["tier_level"] == line["tier_level"] and one["is_fee"] == is_fee(line)
     ]
 
 
 def _hours(usage: Mapping[str, pl.DataFrame], line: Row) -> list[dict[str, Any]]:
-    return _of_line(usage["hours"], line)
+    return of_line(usage["hours"], line)
 
 
 def _rated(usage: Mapping[str, pl.DataFrame], line: Row) -> Decimal:
     """The quantity of a line without an hour in which it moves."""
-    return sum((one["quantity"] for one in _of_line(usage["whole"], line)), Decimal(0))
+    return sum((one["quantity"] for one in of_line(usage["whole"], line)), Decimal(0))
 
 
 def _opening(usage: Mapping[str, pl.DataFrame], line: Row) -> Iterator[Decimal]:
@@ -237,53 +251,3 @@ def _near(events: list[dict[str, Any]], hours: Sequence[Row], line: Row) -> list
         return events
     spans = [(one["hour_start"], one["hour_end"]) for one in hours]
     return [one for one in events if any(start <= one["placed_at"] < end for start, end in spans)]
-
-
-def _with_late(made: Explanation, found: Explained) -> Explanation:
-    """A late line: what the events that came since change of a line of a closed period."""
-    import polars as pl
-
-    line = made.line
-    for late in found.late:
-        own = late.lines.filter(pl.col("line_item_id") == line["line_item_id"])
-        if own.is_empty():
-            continue
-        carried = own["carried"][0]
-        made.facts.append(
-            ("corrects", f"line {line['corrects_line_item_id']} of {line['corrects_invoice_id']}, "
-             f"which had seen ingest batches up to {late.seen_through}")
-        )  # fmt: skip
-        if not late.after or not _is_usage(line):
-            made.facts.append(("late", "recomputed with the usage that came since; the line itself has no usage"))
-            return made
-        return _late_usage(made, late, carried)
-    made.facts.append(("late", f"the closed period of {line['corrects_line_item_id']} is no longer on the books"))
-    return made
-
-
-def _is_usage(line: Row) -> bool:
-    return line["discount_id"] is None and line["presentation_group_values"] is not None and bool(line["rate_id"])
-
-
-def _late_usage(made: Explanation, late: Late, carried: Decimal) -> Explanation:
-    line = made.line
-    before, after = (
-        sum((one["amount"] for one in _of_line(frames["whole"], line)), Decimal(0))
-        for frames in (late.before, late.after)
-    )
-    unit = line["amount_unit"]
-    stated = sum((one["list_amount"] for one in records(late.lines) if line_key(one) == line_key(line)), Decimal(0))
-    made.facts.append(
-        ("late", f"{money(after, unit)} recomputed - {money(before, unit)} invoiced - {money(carried, unit)} billed "
-         f"since by other late lines = {money(after - before - carried, unit)} {unit}")
-    )  # fmt: skip
-    made.checks.append(Check("amount of the late usage", stated, after - before - carried))
-    new = [one for one in _of_span(late.after["events"], line) if one["ingest_batch"] > late.seen_through]
-    made.facts.append(("events since", f"{counted(len(new), 'event')} that came after the period was closed"))
-    old = {one["hour_start"]: one["quantity"] for one in _of_line(late.before["hours"], line)}
-    hours = [
-        {**one, "quantity": one["quantity"] - old.get(one["hour_start"], Decimal(0))}
-        for one in _of_line(late.after["hours"], line)
-    ]
-    changed = [one for one in hours if one["quantity"]]
-    return Explanation(line, made.facts, made.terms, changed, new, made.checks)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
-from billing_assets.cli.explain_line import Explanation
+from billing_assets.cli.explain_line import Explanation, line_key
 from billing_assets.cli.figures import counted, group, moment, money, number, span, tier
 from billing_assets.cli.output import Column, Row, heading, loud, print_table, say
 from billing_assets.cli.output import paragraph as wrapped
 
 LABEL = 18
 """Columns that a label takes."""
+LONG = 80
+"""Columns from which a text that was said is not said again."""
 
 HOURS = (
     Column("hours", lambda row: span(row["hour_start"], row["hour_end"])),
@@ -47,9 +49,11 @@ def value(text: str | None) -> str:
 
 
 def print_explanations(invoice: Row, made: Sequence[Explanation], limit: int) -> None:
+    """limit: hours and events that are printed per line. What one line has said, others refer to."""
     _print_invoice(invoice)
+    said: dict[Hashable, int] = {}
     for one in made:
-        _print_line(one, limit)
+        _print_line(one, limit, said)
     _print_checks(made)
 
 
@@ -57,15 +61,22 @@ def _print_invoice(invoice: Row) -> None:
     name = invoice["invoice_number"] or f"{invoice['invoice_id']} (a draft)"
     total = f"{money(invoice['total'], invoice['currency'])} {invoice['currency']}"
     say(f"INVOICE {name}, {invoice['customer_id']}: {total}")
-    say(f"  period        {span(invoice['period_start'], invoice['period_end'])}" if invoice["period_start"] else "")
+    if invoice["status"] == "VOID":
+        loud(f"VOID since {moment(invoice['voided_at'])}: {invoice['void_reason'] or 'no reason given'}")
+    if invoice["replaced_by_invoice_id"]:
+        say(f"  replaced by   {invoice['replaced_by_invoice_id']}")
+    if invoice["replaces_invoice_id"]:
+        say(f"  replaces      {invoice['replaces_invoice_id']}")
+    if invoice["period_start"]:
+        say(f"  period        {span(invoice['period_start'], invoice['period_end'])}")
     say(f"  events        through ingest batch {invoice['events_through']}, as of {moment(invoice['computed_as_of'])}")
     say(f"  catalog       {invoice['catalog_version'][:12]}, as recorded then")
 
 
-def _print_line(made: Explanation, limit: int) -> None:
+def _print_line(made: Explanation, limit: int, said: dict[Hashable, int]) -> None:
     line = made.line
     details = (
-        "" if line["line_type"] == "usage" else line["line_type"].replace("_", " "),
+        "" if line["line_type"] in ("usage", "rounding") else line["line_type"].replace("_", " "),
         group(line["pricing_group_values"], line["presentation_group_values"]),
         tier(line["tier_level"], line["tier_lower"], line["tier_upper"]),
     )
@@ -73,13 +84,32 @@ def _print_line(made: Explanation, limit: int) -> None:
     amount = f"{money(line['amount'], line['amount_unit'])} {line['amount_unit']}"
     heading(f"{line['line_number']}. {title}: {amount}")
     for label, text in made.facts:
-        wrapped(f"{label:<{LABEL}} {text}", indent=2)
+        wrapped(f"{label:<{LABEL}} {_unless_said(text, line['line_number'], said)}", indent=2)
+    _print_usage(made, limit, said)
+    if agree := [f"{check.what} {number(check.found)}" for check in made.checks if check.holds]:
+        wrapped(f"{'found as stated':<{LABEL}} {', '.join(agree)}", indent=2)
+    for check in made.checks:
+        if not check.holds:
+            loud(f"{check.what}: the invoice states {number(check.stated)}, found is {number(check.found)}")
+
+
+def _unless_said(text: str, line_number: int, said: dict[Hashable, int]) -> str:
+    """A term in full where it is cited first, later by its name."""
+    first = said.setdefault(text, line_number)
+    name, colon, _ = text.partition(": ")
+    return text if first == line_number or not colon or len(text) < LONG else f"{name}: as on line {first}"
+
+
+def _print_usage(made: Explanation, limit: int, said: dict[Hashable, int]) -> None:
+    """Hours and events, once for lines that share them."""
+    key = (line_key(made.line), len(made.hours), len(made.events))
+    first = said.setdefault(key, made.line["line_number"])
+    if made.events and first != made.line["line_number"]:
+        hours, events = counted(len(made.hours), "hour"), counted(len(made.events), "event")
+        say(f"    {hours} and {events}: those of line {first}")
+        return
     _print_rows(made.hours, HOURS, limit, "hour")
     _print_rows(made.events, _shown(EVENTS, made.events), limit, "event")
-    for check in made.checks:
-        sign = "=" if check.holds else "is NOT"
-        text = f"{check.what}: {number(check.stated)} {sign} {number(check.found)} found"
-        wrapped(f"{'check':<{LABEL}} {text}", indent=2)
 
 
 def _shown(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:

@@ -27,9 +27,11 @@ ENTRY_ORDER = ("GRANT", "SEAT_ADJUSTMENT", "ROLLOVER_IN", "MANUAL", "VOID_REVERS
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """Late lines of one closed period: its trace with the events that its invoice had seen, and with those that this
-    one has. lines: LINE, amount and what was carried before. seen_through: the last batch that had been billed."""
+    """Late lines of the closed periods of one batch: its catalog, the trace of these periods with the events that their
+    invoices had seen, and with those that this one has. lines: LINE, amount, what was carried before, and the number of
+    the invoice that is corrected. seen_through: the last batch that had been billed."""
 
+    recorded: Recorded
     before: Frames
     after: Frames
     lines: pl.DataFrame
@@ -104,6 +106,8 @@ def late_of(lake: Lake, late: pl.DataFrame, recorded: Recorded, marks: Watermark
         .filter(at >= pl.col("period_start"), at < pl.col("period_end"))
         .join(carried(lake, marks.ledger_through).rename({"amount": "carried"}).drop("quantity"),
               on="corrects_line_item_id", how="left")
+        .join(lake.scan("invoices").select(corrects_invoice_id="invoice_id", corrects_number="invoice_number"),
+              on="corrects_invoice_id", how="left")
         .with_columns(pl.col("carried").fill_null(0))
     )  # fmt: skip
     return [_late(lake, part, recorded, marks) for part in placed.partition_by("closing", maintain_order=True)]
@@ -119,9 +123,10 @@ def _late(lake: Lake, lines: pl.DataFrame, today: Recorded, marks: Watermarks) -
     of_usage = lines.filter(pl.col("discount_id").is_null(), pl.col("rate_id").is_not_null(), ~adjusts)
     spans = of_usage.select(*SPAN)
     if spans.is_empty():
-        return Late({}, {}, lines, then.events_through)
+        return Late(recorded, {}, {}, lines, then.events_through)
     after = replace(then, events_through=marks.events_through)
     return Late(
+        recorded=recorded,
         before=traced(lake, recorded, spans, then, moved),
         after=traced(lake, recorded, spans, after, moved),
         lines=lines,

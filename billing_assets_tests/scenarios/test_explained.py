@@ -1,24 +1,64 @@
-"""Every line of usage of every scenario can be traced: its hours and its events come to what it states."""
+"""Every line of usage can be traced: its hours and its events come to what it states.
+
+By default of one timeline, which others close too. `python -m billing_assets_tests.scenarios.test_explained` closes and
+traces every scenario.
+"""
 
 from __future__ import annotations
+
+import tempfile
+from decimal import Decimal
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 from billing_assets.cli import queries
+from billing_assets.cli.explain_line import Explanation, explain_line
+from billing_assets.cli.output import records
 from billing_assets.pipeline.tracing import LINE, SPAN
-from billing_assets.runs.explained import marks_of, owned
+from billing_assets.runs.explained import explained, marks_of, owned
 from billing_assets.runs.tracing import Recorded, traced
 from billing_assets.storage.lake import Lake
-from billing_assets_tests.scenarios.running import SCENARIOS, Close
+from billing_assets_tests.scenarios.running import SCENARIOS, Close, close_all
 
 MARKS = ("catalog_version", "events_through", "ledger_through", "computed_as_of")
-TIMELINES = sorted({one.closes for one in SCENARIOS})
+LATE = ("2026-02-03", "2026-03-03")
 
 
-@pytest.mark.parametrize("closes", TIMELINES, ids=" ".join)
+@pytest.mark.parametrize("closes", [LATE], ids=" ".join)
 def test_usage_is_what_its_hours_and_events_come_to(closes: tuple[str, ...], books_of: Close) -> None:
-    lake = books_of(closes).books.lake
+    _assert_all_traced(books_of(closes).books.lake)
+
+
+@pytest.mark.parametrize("closes", [LATE], ids=" ".join)
+def test_late_lines_are_what_the_events_since_change(closes: tuple[str, ...], books_of: Close) -> None:
+    made = _explained(books_of(closes).books.lake, "late-volume-falls-to-a-cheaper-tier:u")
+    late = [one for one in made if one.line["line_type"] == "late_usage"]
+    assert [(one.line["amount"], [event["transaction_id"][-2:] for event in one.events]) for one in late] == [
+        (Decimal(-40), [":1"]),
+        (Decimal(36), [":1"]),
+    ]
+    assert all(one.checks and one.holds for one in late)
+
+
+@pytest.mark.parametrize("closes", [LATE], ids=" ".join)
+def test_late_lines_cite_the_price_of_their_own_period(closes: tuple[str, ...], books_of: Close) -> None:
+    made = _explained(books_of(closes).books.lake, "late-by-the-price-then:u")
+    (late,) = [one for one in made if one.line["line_type"] == "late_usage"]
+    assert late.terms["rate"].content["price"] == "2"
+
+
+def _explained(lake: Lake, customer: str) -> list[Explanation]:
+    """The last invoice of a customer that is final."""
+    final = lake.collect(lake.scan("invoices", pl.col("customer_id") == customer)).sort("issued_at")
+    frame = queries.lines_of(lake, [final["invoice_id"][-1]])
+    lines = records(frame)
+    found = explained(lake, final.row(-1, named=True), frame)
+    return [explain_line(one, lines, found) for one in lines]
+
+
+def _assert_all_traced(lake: Lake) -> None:
     invoices = lake.collect(queries.all_invoices(lake))
     # Invoices of the same watermarks are computed together, as the close that made them did.
     for together in invoices.partition_by(MARKS):
@@ -52,3 +92,15 @@ def _assert_traced(lake: Lake, lines: pl.DataFrame, invoice: dict[str, object]) 
         pl.col("of_whole").is_null(),
     )
     assert together.filter(differs).to_dicts() == []
+
+
+def main() -> None:
+    for closes in sorted({one.closes for one in SCENARIOS}):
+        with tempfile.TemporaryDirectory() as root:
+            ran = close_all(Path(root), [one for one in SCENARIOS if one.closes == closes])
+            _assert_all_traced(ran.books.lake)
+        print(f"traced: {' '.join(closes)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
