@@ -14,6 +14,7 @@ import dagster as dg
 
 from billing_assets import runs
 from billing_assets.defs.definitions import definitions
+from billing_assets.defs.failures import MAX_RETRIES_TAG, NEVER
 from billing_assets.defs.instance import opened_instance
 from billing_assets.defs.jobs import CLOSE, INGEST, METER, REFRESH
 from billing_assets.defs.partitions import DAY_FORMAT
@@ -26,7 +27,7 @@ from billing_assets.storage.upkeep import sweep
 PROCESS_TAG = "billing/process"
 MAX_RUNTIME_TAG, MAX_RUNTIME_SECONDS = "dagster/max_runtime", f"{6 * 60 * 60}"
 """A close that was killed is ended by the next one, or by Dagster's run monitoring after this time."""
-NO_RETRIES = {"dagster/max_retries": "0"}
+NO_RETRIES = {MAX_RETRIES_TAG: NEVER}
 """Whoever called repeats a failed close; the daemon of a running UI must not."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -76,9 +77,13 @@ class Chain:
                 asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
                 tags={**self.tags, **tags},
             )
+        except dg.Failure as failure:
+            raised = failure.__cause__ or failure
         except dg.DagsterError as error:
             raise _failure(job, self.book, error) from error
-        return self.book.entries
+        else:
+            return self.book.entries
+        raise raised
 
 
 def run_close(

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from billing_assets import runs
-from billing_assets.defs.billing import drafts, invoices, rated_lines
-from billing_assets.defs.checks import STAGES, readiness, stage_checks
+from billing_assets.defs.attention import attention_checks
+from billing_assets.defs.billing import drafts, invoices, month_closes, rated_lines
+from billing_assets.defs.checks import STAGES, journal_checks, readiness, stage_checks
 from billing_assets.defs.ingestion import catalog, events, ingestion
 from billing_assets.defs.jobs import close_job, drafts_job, file_sensor, ingest_job, meter_job, schedules
 from billing_assets.defs.metering import usage_states
 from billing_assets.defs.partitions import Calendar
+from billing_assets.defs.problems import problem_sensor
 from billing_assets.defs.resources import BillingWorkspace, ReportBook, unread_reports
 from billing_assets.errors import BillingError
 
@@ -49,6 +51,7 @@ def definitions(workspace: BillingWorkspace | None = None, reports: ReportBook |
     with warnings.catch_warnings():  # a backfill policy is in beta; the version that we run is pinned
         warnings.simplefilter("ignore", dg.BetaWarning)
         states = usage_states(calendar)
+    checks = [*(stage_checks(stage) for stage in STAGES), journal_checks, attention_checks, readiness]
     return dg.Definitions(
         assets=[
             catalog,
@@ -57,13 +60,15 @@ def definitions(workspace: BillingWorkspace | None = None, reports: ReportBook |
             states,
             rated_lines(calendar),
             invoices(calendar),
+            month_closes(calendar),
             drafts,
         ],
-        asset_checks=[*(stage_checks(stage) for stage in STAGES), readiness],
+        asset_checks=checks,
         jobs=[ingest, meter_job(), close, refresh],
         schedules=schedules(close, refresh),
         sensors=[
             file_sensor(ingest),
+            problem_sensor(key for one in checks for key in one.check_keys),
             dg.AutomationConditionSensorDefinition("meter_touched_days", target=dg.AssetSelection.all()),
         ],
         resources={"workspace": places, "reports": unread_reports, **fixed},

@@ -6,10 +6,11 @@ import dagster as dg
 import polars as pl
 
 from billing_assets import runs
+from billing_assets.defs.failures import STEP_RETRIES, told
 from billing_assets.defs.metadata import listing, stored, table
 from billing_assets.defs.partitions import DAY_FORMAT, Calendar
 from billing_assets.defs.resources import BillingWorkspace, ReportBook, launched_by, run_time
-from billing_assets.defs.specs import INGESTION, LAKE_POOL, OWNERS, asset_spec, asset_specs, described
+from billing_assets.defs.specs import DAILY, INGESTION, LAKE_POOL, OWNERS, asset_spec, asset_specs, described
 from billing_assets.runs import IngestReport
 from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
@@ -20,6 +21,7 @@ from billing_assets.storage.lake import Lake
     owners=OWNERS,
     kinds={"yaml", "deltalake"},
     pool=LAKE_POOL,
+    retry_policy=STEP_RETRIES,
     metadata=described(TABLES["catalog_versions"]),
     description="What is sold and to whom: the catalog's files, checked as a whole and kept by content version.",
 )
@@ -27,7 +29,8 @@ def catalog(
     context: dg.AssetExecutionContext, workspace: BillingWorkspace, reports: dg.ResourceParam[ReportBook]
 ) -> dg.MaterializeResult[None]:
     lake = workspace.open_lake()
-    record = runs.record_catalog(lake, workspace.load_catalog(), run_time(context))
+    with told(context):
+        record = runs.record_catalog(lake, workspace.load_catalog(), run_time(context))
     reports.record("catalog", record)
     return dg.MaterializeResult(
         metadata={
@@ -42,15 +45,17 @@ def catalog(
 
 @dg.multi_asset(
     name="ingestion",
-    specs=asset_specs(INGESTION, "ingestion", ["catalog"]),
+    specs=asset_specs(INGESTION, "ingestion", ["catalog"], freshness_policy=DAILY),
     pool=LAKE_POOL,
+    retry_policy=STEP_RETRIES,
     description="New event files, each ingested once: every row is accepted, a duplicate, or rejected with its reason.",
 )
 def ingestion(
     context: dg.AssetExecutionContext, workspace: BillingWorkspace, reports: dg.ResourceParam[ReportBook]
 ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult[None]]:
-    lake, source = workspace.open_lake(), workspace.open_source()
-    report = runs.ingest(lake, source, workspace.load_catalog(), run_time(context), launched_by(context))
+    with told(context):
+        lake, source = workspace.open_lake(), workspace.open_source()
+        report = runs.ingest(lake, source, workspace.load_catalog(), run_time(context), launched_by(context))
     reports.record("ingestion", report)
     for problem in report.problems:
         context.log.warning(str(problem))

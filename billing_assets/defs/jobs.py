@@ -10,14 +10,17 @@ from typing import Any
 import dagster as dg
 
 from billing_assets import runs
+from billing_assets.defs.attention import SEALED_IN_TIME
 from billing_assets.defs.checks import INPUTS_CURRENT, REFUSE, STAGES, WHEN_BEHIND_TAG
+from billing_assets.defs.failures import MAX_RETRIES_TAG
 from billing_assets.defs.partitions import previous_month
 from billing_assets.defs.resources import BillingWorkspace
-from billing_assets.defs.specs import BOOKS, DRAFTS, INGESTION, RATED
+from billing_assets.defs.specs import BOOKS, DRAFTS, INGESTION, RATED, SEALS
 from billing_assets.errors import BillingError
 
 INGEST, METER, CLOSE, REFRESH = "ingest_event_files", "meter_days", "monthly_close", "refresh_drafts"
-RETRIES = {"dagster/max_retries": "2"}
+RETRIES = {MAX_RETRIES_TAG: "2", "dagster/retry_on_asset_or_op_failure": "false"}
+"""A run whose process died is started again by the daemon. A step that failed says itself whether to try again."""
 FILES_TAG = "billing/files"
 
 
@@ -44,6 +47,7 @@ def close_job() -> Any:
     return dg.define_asset_job(
         CLOSE,
         selection=dg.AssetSelection.assets("catalog", *RATED, *BOOKS, *DRAFTS)
+        | dg.AssetSelection.checks_for_assets(dg.AssetKey(SEALS))
         | dg.AssetSelection.checks(INPUTS_CURRENT),
         tags={**RETRIES, WHEN_BEHIND_TAG: REFUSE},
         description="Refuse a month whose event files or days wait; else rate it, finalize what is due and not held, "
@@ -54,7 +58,7 @@ def close_job() -> Any:
 def drafts_job() -> Any:
     return dg.define_asset_job(
         REFRESH,
-        selection=dg.AssetSelection.assets("catalog", *DRAFTS),
+        selection=dg.AssetSelection.assets("catalog", *DRAFTS) | dg.AssetSelection.checks(SEALED_IN_TIME),
         tags=RETRIES,
         description="Drafts as of now.",
     )

@@ -6,6 +6,7 @@ import dagster as dg
 import polars as pl
 
 from billing_assets import runs
+from billing_assets.defs.failures import STEP_RETRIES, told
 from billing_assets.defs.metadata import stored
 from billing_assets.defs.partitions import Calendar
 from billing_assets.defs.resources import BillingWorkspace, ReportBook
@@ -32,13 +33,16 @@ def usage_states(calendar: Calendar) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         automation_condition=TOUCHED_DAYS,
         pool=LAKE_POOL,
+        retry_policy=STEP_RETRIES,
     )
     def states(
         context: dg.AssetExecutionContext, workspace: BillingWorkspace, reports: dg.ResourceParam[ReportBook]
     ) -> dg.MaterializeResult[None]:
-        lake, days = workspace.open_lake(), context.partition_time_window
+        days = context.partition_time_window
         first, last = days.start.date(), (days.end - timedelta(days=1)).date()
-        report = runs.meter(lake, workspace.load_catalog(), first, last)
+        with told(context):
+            lake = workspace.open_lake()
+            report = runs.meter(lake, workspace.load_catalog(), first, last)
         reports.record("metering", report)
         facts = stored(lake, ["usage_states"], pl.col("usage_date").is_between(first, last))["usage_states"]
         return dg.MaterializeResult(

@@ -26,6 +26,11 @@ class Calendar:
         )
 
 
+def is_day(key: str) -> bool:
+    """Whether a partition key is one of a day; months are shorter."""
+    return len(key) == len("2026-10-05")
+
+
 def month_end(month: str) -> date:
     """The first day after the month."""
     return (datetime.strptime(month, MONTH_FORMAT) + timedelta(days=32)).date().replace(day=1)  # noqa: DTZ007

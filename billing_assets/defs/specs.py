@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -16,8 +17,15 @@ LAKE_POOL = "lake"
 
 INGESTION = ("ingested_files", "rejected_events", "duplicate_events")
 RATED = ("rated_lines", "usage", "unbilled_usage")
-BOOKS = ("invoices", "line_items", "ledger_entries", "invoice_events", "closed_periods", "month_closes")
+BOOKS = ("invoices", "line_items", "ledger_entries", "invoice_events", "closed_periods")
+SEALS = "month_closes"
 DRAFTS = ("draft_invoices", "draft_line_items", "invoice_variances", "pending_ledger_entries", "balances")
+
+
+DAILY = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=26), fail_window=timedelta(days=3))
+"""Of what every close, and every schedule, renews at least once a day."""
+MONTHLY = dg.FreshnessPolicy.cron(deadline_cron="0 12 3 * *", lower_bound_delta=timedelta(days=2, hours=12))
+"""Of months: on the 3rd at noon the one before has been asked for. That it is sealed, a check says."""
 
 
 def asset_spec(name: str, group: str, deps: Iterable[Any], **extra: Any) -> dg.AssetSpec:

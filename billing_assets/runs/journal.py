@@ -24,6 +24,16 @@ DETAILS = ("close_month", "posting_date", "posting_id", "voucher_id", "account",
            "contract_id", "product_id", "balance_id", "invoice_id", "line_item_id", "ledger_entry_id")  # fmt: skip
 TOTALS = ("close_month", "currency", "account", "account_name", "kind", "opening", "debits", "credits", "closing")
 
+RULES = {
+    "journal_exact": ("line_items", "the entries of each invoice and movement add up to 0"),
+    "journal_balances": ("line_items", "what is posted of each invoice and movement adds up to 0"),
+    "journal_rounded": ("ledger_entries", "each prepaid balance is posted with its exact amount, rounded once"),
+    "receivable_is_sealed": ("month_closes", "the receivable of a sealed month grew by the totals of its seal"),
+    "liability_at_cost": ("ledger_entries", "the accounts of each prepaid balance are what is left of it at cost"),
+    "liability_not_negative": ("ledger_entries", "no liability is a debit, no contract asset a credit"),
+}
+"""What must hold of the journal, by the name of its check: the table that it speaks about, and the rule."""
+
 
 def month_of(lake: Lake, month: str) -> dict[str, pl.DataFrame]:
     """FILES of the month. Raises InvariantBreach, and makes nothing, where the journal breaks a rule of `checks`."""
@@ -77,21 +87,15 @@ def checks(lake: Lake) -> tuple[CheckResult, ...]:
 def checks_of(lake: Lake, books: bookkeeping.Books, found: bookkeeping.Journal) -> tuple[CheckResult, ...]:
     purchases = books.line_items.filter(pl.col("line_type") == COMMIT_PURCHASE)
     broken = {
-        ("journal_exact", "line_items", "the entries of each invoice and movement add up to 0"):
-            bookkeeping.unbalanced(found.entries),
-        ("journal_balances", "line_items", "what is posted of each invoice and movement adds up to 0"):
-            bookkeeping.unbalanced(found.postings),
-        ("journal_rounded", "ledger_entries", "each prepaid balance is posted with its exact amount, rounded once"):
-            bookkeeping.unrounded(found),
-        ("receivable_is_sealed", "month_closes", "the receivable of a sealed month grew by the totals of its seal"):
-            bookkeeping.receivables_of_seals(found.postings, books.month_closes),
-        ("liability_at_cost", "ledger_entries", "the accounts of each prepaid balance are what is left of it at cost"):
-            bookkeeping.liabilities_at_cost(found, books.invoices, purchases),
-        ("liability_not_negative", "ledger_entries", "no liability is a debit, no contract asset a credit"):
-            bookkeeping.liabilities_below_zero(found.postings),
-    }  # fmt: skip
-    rows = lake.collect_all({key[0]: frame.sort(pl.all()) for key, frame in broken.items()})
-    return tuple(CheckResult(Invariant(*key, _is_given(rows[key[0]])), rows[key[0]]) for key in broken)
+        "journal_exact": bookkeeping.unbalanced(found.entries),
+        "journal_balances": bookkeeping.unbalanced(found.postings),
+        "journal_rounded": bookkeeping.unrounded(found),
+        "receivable_is_sealed": bookkeeping.receivables_of_seals(found.postings, books.month_closes),
+        "liability_at_cost": bookkeeping.liabilities_at_cost(found, books.invoices, purchases),
+        "liability_not_negative": bookkeeping.liabilities_below_zero(found.postings),
+    }
+    rows = lake.collect_all({name: frame.sort(pl.all()) for name, frame in broken.items()})
+    return tuple(CheckResult(Invariant(name, *RULES[name], _is_given(rows[name])), rows[name]) for name in broken)
 
 
 def of_lake(lake: Lake) -> tuple[bookkeeping.Books, bookkeeping.Journal]:

@@ -9,6 +9,9 @@ from deltalake import DeltaTable
 
 from billing_assets_tests.defs.project import MONTH, Project, materialized, messages, plain, verdicts
 
+OF_JOURNAL = {"journal_exact", "receivable_is_sealed"}
+"""What else finds a total that was altered."""
+
 
 def update(project: Project, table: str, updates: dict[str, str], where: str | None = None) -> None:
     """Alter stored rows behind the engine's back."""
@@ -27,9 +30,9 @@ def test_an_altered_invoice_fails_its_checks_with_its_row_and_stops_nothing(
     assert result.success
     found = verdicts(result)
     broken = {name for name, one in found.items() if not one.passed}
-    assert broken == {"sums_of_lines", "contents_unaltered"}
+    assert broken == {"sums_of_lines", "contents_unaltered", *OF_JOURNAL}
     (acme,) = closed.lake.scan("invoices", pl.col("customer_id") == "acme").collect()["invoice_id"]
-    for name in broken:
+    for name in broken - OF_JOURNAL:
         assert found[name].severity == dg.AssetCheckSeverity.ERROR
         shown = plain(found[name].metadata)
         assert shown["discrepancies"] == 1

@@ -9,7 +9,7 @@ import polars as pl
 
 from billing_assets.schemas import TABLES
 from billing_assets_tests.defs.conftest import January
-from billing_assets_tests.defs.project import DAYS, MONTH, Project, materialized, metadata, verdicts
+from billing_assets_tests.defs.project import DAYS, MONTH, Project, materialized, metadata, plain, verdicts
 
 
 def test_every_run_of_the_chain_succeeds(january: January) -> None:
@@ -50,6 +50,9 @@ def test_a_month_shows_totals_top_customers_and_versions_of_its_tables(january: 
     assert "| USAGE | USD | 2 | 81.54 |" in shown["totals"]
     assert shown["top_customers"].splitlines()[2:] == ["| globex | USD | 1 | 76.8 |", "| acme | USD | 1 | 4.74 |"]
     assert (shown["sealed"], shown["held"], shown["rows_written"]) == (MONTH, "none", 2)
+    assert shown["state_of_month"] == "sealed"
+    seal = metadata(january.closed, "month_closes")
+    assert seal["control_totals"]["invoices"]["USD"] == {"count": 2, "total": "81.540000000000"}
     assert metadata(january.closed, "draft_invoices")["dagster/row_count"] == 2
 
 
@@ -80,4 +83,9 @@ def test_an_invoice_that_cannot_be_priced_is_shown_as_held(fresh: Project, insta
     shown = metadata(result, "invoices")
     assert "UNRATED_USAGE" in shown["held"]
     assert (shown["rows_written"], shown["sealed"]) == (1, "none")
+    assert shown["state_of_month"] == "open: 1 held, 0 not yet due"
+    assert not materialized(result, "month_closes")
+    held = verdicts(result)["nothing_held"]
+    assert (held.passed, held.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "UNRATED_USAGE" in plain(held.metadata)["rows"]
     assert "huge" in metadata(result, "rated_lines")["unrated"]
