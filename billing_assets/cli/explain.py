@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,6 +22,7 @@ billing explain INV-2026-000017                every line
 billing explain INV-2026-000017 --line 3       one of them, by its number or its id
 billing explain inv_5f2c --line 3 --limit 100
 billing explain INV-2026-000017 --format json | jq '.lines[].checks'
+billing explain --event req-8841               what became of an event, and which lines it is part of
 """
 
 
@@ -28,9 +30,9 @@ billing explain INV-2026-000017 --format json | jq '.lines[].checks'
 def explain(
     settings: Settings,
     invoice: Annotated[
-        str,
+        str | None,
         typer.Argument(metavar="INVOICE", help="Its number, its id, or a unique prefix of its id; also of a draft."),
-    ],
+    ] = None,
     line: Annotated[
         str | None, typer.Option("--line", metavar="L", help="One line: its number, or its id or a prefix of it.")
     ] = None,
@@ -43,12 +45,44 @@ def explain(
             help="Hours and events to print per line, else 20 of one line and 3 of several; JSON has all.",
         ),
     ] = None,
+    event: Annotated[
+        str | None,
+        typer.Option("--event", metavar="ID", help="Instead of an invoice: the event of that transaction id."),
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option("--on", metavar="DATE", help="With --event: the UTC day of its timestamp; reads that day alone."),
+    ] = None,
 ) -> int:
     """Explain an invoice: each amount by its formula, its rate, what balances paid, its hours and its events.
 
-    Everything is as the invoice had it: rates of the catalog that it records, events up to its watermark. The usage is
-    computed again from these events and compared with the line; where both differ, the exit code is 1.
+    With --event, the other way: from a transaction id to what became of it. It was rejected, with the reason and the
+    source line; or it is a duplicate; or it was accepted, and per metric it is billed by these lines of these invoices
+    and drafts, or not billed, and why.
+
+    Everything of an invoice is as it was computed from: rates of the catalog that it records, events up to its
+    watermark. The usage is computed again from these events and compared with the line; where both differ, the exit
+    code is 1.
     """
+    if (event is None) == (invoice is None):
+        raise UsageError("name either an INVOICE or an --event")
+    if event is not None:
+        from billing_assets.cli.explain_event import explain_event
+
+        return explain_event(settings, event, None if on is None else day(on))
+    if on is not None:
+        raise UsageError("--on goes with --event")
+    return _explain_invoice(settings, str(invoice), line, limit)
+
+
+def day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--on: found {text!r}, expected a date like 2026-10-31") from None
+
+
+def _explain_invoice(settings: Settings, invoice: str, line: str | None, limit: int | None) -> int:
     from billing_assets.cli.explain_line import explain_line
     from billing_assets.cli.explain_page import print_explanations
     from billing_assets.cli.queries import lines_of

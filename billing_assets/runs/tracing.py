@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -138,17 +138,22 @@ def periods_of(
     frames, through = recorded.frames, marks.ledger_through
     held = lake.scan("customer_aliases", pl.col("customer_ref").is_in(references.implode()))
     holders = pl.concat([customers, lake.collect(held.select("customer_id").unique())["customer_id"]]).unique()
-    theirs = pl.col("customer_id").is_in(holders.implode())
-    since = recorded.catalog.settings.starting_at
-    # The periods of a child follow the contract that pays for it.
-    payers = lake.collect(frames.contracts.filter(theirs).select("payer_contract_id").unique())["payer_contract_id"]
-    contracts = frames.contracts.filter(theirs | pl.col("contract_id").is_in(payers.implode()))
-    started = started_periods(lake, contracts, since, marks.computed_as_of, through)
+    started = started_of(lake, recorded, holders, marks.computed_as_of, through)
     asked = spans.select("contract_id", "period_start").unique().with_columns(is_billed=pl.lit(value=True))
-    found = lake.collect(started.filter(theirs)).join(asked, on=["contract_id", "period_start"], how="left")
+    found = started.join(asked, on=["contract_id", "period_start"], how="left")
     periods = found.with_columns(pl.col("is_billed").fill_null(value=False) & pl.col("is_open"))
     if not (
         lacking := asked.join(periods.filter("is_billed"), on=["contract_id", "period_start"], how="anti")
     ).is_empty():
         raise InvariantBreach(f"no open period of {lacking['contract_id'][0]} as of books batch {through}")
     return periods, invoiced_references(lake, frames, periods.lazy(), through)
+
+
+def started_of(lake: Lake, recorded: Recorded, customers: pl.Series, now: datetime, through: int) -> pl.DataFrame:
+    """`started_periods` of the contracts of these customers."""
+    contracts, theirs = recorded.frames.contracts, pl.col("customer_id").is_in(customers.implode())
+    # The periods of a child follow the contract that pays for it.
+    payers = lake.collect(contracts.filter(theirs).select("payer_contract_id").unique())["payer_contract_id"]
+    chosen = contracts.filter(theirs | pl.col("contract_id").is_in(payers.implode()))
+    since = recorded.catalog.settings.starting_at
+    return lake.collect(started_periods(lake, chosen, since, now, through).filter(theirs))

@@ -14,13 +14,15 @@ import polars as pl
 import pytest
 
 from billing_assets.cli import queries
+from billing_assets.cli.explain_event import fates_of
 from billing_assets.cli.explain_line import Explanation, explain_line
 from billing_assets.cli.output import records
 from billing_assets.pipeline.tracing import LINE, SPAN
 from billing_assets.runs.explained import explained, marks_of, owned
+from billing_assets.runs.told_events import received, told
 from billing_assets.runs.tracing import Recorded, traced
 from billing_assets.storage.lake import Lake
-from billing_assets_tests.scenarios.running import SCENARIOS, Close, close_all
+from billing_assets_tests.scenarios.running import SCENARIOS, Close, at, close_all
 
 MARKS = ("catalog_version", "events_through", "ledger_through", "computed_as_of")
 LATE = ("2026-02-03", "2026-03-03")
@@ -47,6 +49,20 @@ def test_late_lines_cite_the_price_of_their_own_period(closes: tuple[str, ...], 
     made = _explained(books_of(closes).books.lake, "late-by-the-price-then:u")
     (late,) = [one for one in made if one.line["line_type"] == "late_usage"]
     assert late.terms["rate"].content["price"] == "2"
+
+
+@pytest.mark.parametrize("closes", [LATE], ids=" ".join)
+@pytest.mark.parametrize(
+    ("event", "disposition", "lines"),
+    [("late-volume-falls-to-a-cheaper-tier:1", "billed", [-40, 36]), ("late-only-reported:1", "late_usage", [])],
+)
+def test_late_events_are_told(
+    closes: tuple[str, ...], event: str, disposition: str, lines: list[int], books_of: Close
+) -> None:
+    lake = books_of(closes).books.lake
+    (fate,) = fates_of(told(lake, received(lake, event).accepted, at(closes[-1])))
+    assert (fate.metric, fate.disposition) == ("units", disposition)
+    assert [part.line["amount"] for part in fate.parts] == lines
 
 
 def _explained(lake: Lake, customer: str) -> list[Explanation]:
