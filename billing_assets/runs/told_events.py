@@ -49,7 +49,7 @@ class Told:
     """An accepted event as the last recorded catalog and the books have it.
 
     conditions: `matching.conditions_of`. places: `placed_events.places_of`, with period_end and events_through of the
-    period, and its final_invoice_id and final_invoice_number. listed: rows of `unbilled_usage` of its reference and day.
+    period, and its final_invoice_id and final_invoice_number. listed: `unbilled_usage` of its reference and day.
     rated_through: the last ingest batch that drafts have seen; null where there are none. recorded: None before the
     first catalog.
     """
