@@ -19,6 +19,8 @@ from billing_assets.errors import BillingError
 
 CONFIG = "dagster.yaml"
 _LEFT_AFTER = 24 * 60 * 60
+_FULL = 64 * 1024
+"""Bytes without which SQLite writes nothing, and says no more than that of it."""
 
 
 def make_instance(home: Path, config: str) -> None:
@@ -52,9 +54,11 @@ def opened_instance() -> Iterator[dg.DagsterInstance]:
         with dg.DagsterInstance.get() as instance:
             yield instance
     except (DBAPIError, CommandError, sqlite3.Error) as error:
+        home = os.environ.get("DAGSTER_HOME", "")
         found = error.orig if isinstance(error, DBAPIError) else error
+        full = " (the disk is full)" if shutil.disk_usage(home or ".").free < _FULL else ""
         raise BillingError(
-            f"Dagster cannot keep its runs in {os.environ.get('DAGSTER_HOME')}: {found}. The books are not in there: "
+            f"Dagster cannot keep its runs in {home}: {found}{full}. The books are not in there: "
             "set DAGSTER_HOME to another folder, or make this one usable, and run the same command again"
         ) from error
 

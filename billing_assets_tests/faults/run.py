@@ -4,7 +4,8 @@
 
 Commands of a small book are killed with SIGKILL at KILLS (default 60) random instants, each is run again, and every
 table is compared with that of a book that nothing disturbed. Then commands are run beside each other, and
-their tables are compared with those of one after the other. Exits with 1 where anything differs.
+their tables are compared with those of one after the other; and the book is run on disks that fill up in the middle of
+a command. Exits with 1 where anything differs.
 """
 
 from __future__ import annotations
@@ -19,24 +20,27 @@ from tempfile import TemporaryDirectory
 
 from billing_assets_tests import forking
 from billing_assets_tests.cli.process import environment
-from billing_assets_tests.faults.killing import Kill, killed_round, undisturbed
+from billing_assets_tests.faults.disks import can_mount, filled_round, growth_of, wrong_read_only
+from billing_assets_tests.faults.killing import Kill, Undisturbed, killed_round, undisturbed
 from billing_assets_tests.faults.racing import RACES, raced
 
 KILLS, SEED = 60, 1
+DISKS = 6
 
 
 def main(arguments: Sequence[str]) -> int:
     wanted, seed = (*map(int, arguments), *(KILLS, SEED)[len(arguments) :])
     with TemporaryDirectory(prefix="billing-faults-") as directory:
-        wrong = run_kills(Path(directory), wanted, Random(seed)) + run_races(Path(directory))
+        root, random = Path(directory), Random(seed)
+        forking.run(("--version",), root, environment())  # the first start of all is slower than the others
+        expected = undisturbed(root / "undisturbed")
+        wrong = run_kills(root, expected, wanted, random) + run_races(root) + run_disks(root, expected, random)
     say(f"{len(wrong)} differences" if wrong else "nothing lost, nothing doubled, nothing left")
     return 1 if wrong else 0
 
 
-def run_kills(root: Path, wanted: int, random: Random) -> list[str]:
+def run_kills(root: Path, expected: Undisturbed, wanted: int, random: Random) -> list[str]:
     """Rounds until that many commands were killed; what went wrong."""
-    forking.run(("--version",), root, environment())  # the first start of all is slower than the others
-    expected = undisturbed(root / "undisturbed")
     say(f"undisturbed: {', '.join(f'{name} {seconds:.1f} s' for name, seconds in expected.seconds.items())}")
     kills: list[Kill] = []
     wrong: list[str] = []
@@ -59,6 +63,21 @@ def run_races(root: Path) -> list[str]:
         say(f"{race.name} at once: {'; '.join(found) or 'as one after the other'}")
         wrong += found
     return wrong
+
+
+def run_disks(root: Path, expected: Undisturbed, random: Random) -> list[str]:
+    """Rounds on disks that fill up, and a disk that takes no write; what went wrong."""
+    if not can_mount():
+        say("disks that fill up, a disk that takes no write: NOT RUN, since only root can mount them")
+        return []
+    grown, full, wrong = growth_of(root / "growing"), 0, list[str]()
+    for number in range(DISKS):
+        times, found = filled_round(root / f"disk-{number}", expected, random, grown)
+        full, wrong = full + times, wrong + found
+    say(f"{full} of {DISKS * len(grown)} commands met a full disk: {'; '.join(wrong) or 'said so, and were finished'}")
+    read_only = wrong_read_only(root / "undisturbed")
+    say(f"a lake that takes no write: {'; '.join(read_only) or 'said so, left as it was, and could be read'}")
+    return wrong + read_only
 
 
 def say_of(kills: Sequence[Kill]) -> None:

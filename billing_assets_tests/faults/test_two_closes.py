@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -11,9 +9,7 @@ import pytest
 
 from billing_assets import runs
 from billing_assets.storage.lake import Lake, WriteStep
-from billing_assets_tests.cli.process import COMMAND, billing, environment
-from billing_assets_tests.cli.project import new_project
-from billing_assets_tests.forking import PATIENCE
+from billing_assets_tests.faults.racing import RACES, Race, raced
 from billing_assets_tests.pipeline.closing import Books
 from billing_assets_tests.properties.test_lifecycle import CLOSED, IN_TIME, catalog, used
 
@@ -94,18 +90,7 @@ def test_a_seal_is_finished_as_it_was_begun_though_usage_came_since(tmp_path: Pa
     assert failing(books.lake) == []
 
 
-def test_two_processes_at_once_leave_what_one_leaves(tmp_path: Path) -> None:
-    at = datetime(2026, 11, 3, tzinfo=UTC).isoformat()
-    now = ("--month", "2026-10", "--now", at)
-    projects = [new_project(tmp_path / name, at) for name in ("one", "two")]
-    assert billing(projects[0], "close", *now).returncode == 0
-    command = [*COMMAND, "close", *now]
-    both = [
-        subprocess.Popen(command, cwd=projects[1], env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        for _ in range(2)
-    ]
-    errors = [process.communicate(timeout=PATIENCE)[1].decode() for process in both]
-    assert [process.returncode for process in both] == [0, 0], errors
-    expected, found = (working(Lake(project / "lake")) for project in projects)
-    assert [name for name in WORKING if not found[name].equals(expected[name])] == []
-    assert billing(projects[1], "check", "--now", at).returncode == 0
+@pytest.mark.parametrize("race", RACES[:2], ids=lambda race: race.name)
+def test_processes_at_once_leave_what_one_after_the_other_leaves(race: Race, tmp_path: Path) -> None:
+    """Every table and every number; the other races are in `python -m billing_assets_tests.faults.run`."""
+    assert raced(tmp_path, race) == []
