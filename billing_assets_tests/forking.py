@@ -6,8 +6,10 @@ cost more than what most tests let a process do. A server is started once per py
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,6 +44,8 @@ def ended(process: Any) -> int:
     """Its exit code, negative for a signal. Raises TimeoutError, and ends it, where it takes too long."""
     process.join(PATIENCE)
     if process.exitcode is None:
+        os.kill(process.pid, signal.SIGUSR1)  # where its threads are; see `_work`
+        process.join(1)
         process.kill()
         process.join()
         raise TimeoutError(f"{process.name} was still at work after {PATIENCE} s")
@@ -71,7 +75,11 @@ def run(
     """A command and what it printed."""
     with open(os.devnull, "rb") as nothing, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         streams = (nothing.fileno(), out.fileno(), err.fileno())
-        code = ended(start(arguments, directory, environment, streams, before))
+        try:
+            code = ended(start(arguments, directory, environment, streams, before))
+        except TimeoutError as late:
+            err.seek(0)
+            raise TimeoutError(f"{late}: {' '.join(arguments)}: {err.read().decode()}") from late
         out.seek(0)
         err.seek(0)
         return subprocess.CompletedProcess(arguments, code, out.read().decode(), err.read().decode())
@@ -92,6 +100,7 @@ def _work(
         os.close(stream)
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115
     sys.argv = ["billing", *arguments]
+    faulthandler.register(signal.SIGUSR1, file=os.dup(2))
     if before is not None:
         before()
     from billing_assets.cli import main

@@ -1,4 +1,4 @@
-"""A book on a disk that fills up in the middle of its commands, and on one that takes no write. Root alone can mount."""
+"""A book on a disk that fills up in the middle of its commands, and on one that takes no write. Only root can mount."""
 
 from __future__ import annotations
 

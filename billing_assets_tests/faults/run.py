@@ -26,10 +26,13 @@ from billing_assets_tests.faults.racing import RACES, raced
 
 KILLS, SEED = 60, 1
 DISKS = 6
+LONG_PATIENCE = 1200
+"""Seconds for one command: the long run shares its machine, and what hangs says where (see `forking.ended`)."""
 
 
 def main(arguments: Sequence[str]) -> int:
     wanted, seed = (*map(int, arguments), *(KILLS, SEED)[len(arguments) :])
+    forking.PATIENCE = LONG_PATIENCE
     with TemporaryDirectory(prefix="billing-faults-") as directory:
         root, random = Path(directory), Random(seed)
         forking.run(("--version",), root, environment())  # the first start of all is slower than the others
