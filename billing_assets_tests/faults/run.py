@@ -4,8 +4,8 @@
 
 Commands of a small book are killed with SIGKILL at KILLS (default 60) random instants, each is run again, and every
 table is compared with that of a book that nothing disturbed. Then commands are run beside each other, and
-their tables are compared with those of one after the other; and the book is run on disks that fill up in the middle of
-a command. Exits with 1 where anything differs.
+their tables are compared with those of one after the other; every table is damaged, and the message looked at; and the
+book is run on disks that fill up in the middle of a command. Exits with 1 where anything differs.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 
 from billing_assets_tests import forking
 from billing_assets_tests.cli.process import environment
+from billing_assets_tests.faults.damage import wrong_with_damage
 from billing_assets_tests.faults.disks import can_mount, filled_round, growth_of, wrong_read_only
 from billing_assets_tests.faults.killing import Kill, Undisturbed, killed_round, undisturbed
 from billing_assets_tests.faults.racing import RACES, raced
@@ -37,7 +38,8 @@ def main(arguments: Sequence[str]) -> int:
         root, random = Path(directory), Random(seed)
         forking.run(("--version",), root, environment())  # the first start of all is slower than the others
         expected = undisturbed(root / "undisturbed")
-        wrong = run_kills(root, expected, wanted, random) + run_races(root) + run_disks(root, expected, random)
+        wrong = run_kills(root, expected, wanted, random) + run_races(root)
+        wrong += run_damage(root) + run_disks(root, expected, random)
     say(f"{len(wrong)} differences" if wrong else "nothing lost, nothing doubled, nothing left")
     return 1 if wrong else 0
 
@@ -65,6 +67,13 @@ def run_races(root: Path) -> list[str]:
         found = raced(root / f"race-{number}", race)
         say(f"{race.name} at once: {'; '.join(found) or 'as one after the other'}")
         wrong += found
+    return wrong
+
+
+def run_damage(root: Path) -> list[str]:
+    """Every table damaged; what was not said."""
+    done, wrong = wrong_with_damage(root / "undisturbed")
+    say(f"{done} damaged files: {'; '.join(wrong) or 'each named, or not read'}")
     return wrong
 
 

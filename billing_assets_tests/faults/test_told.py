@@ -15,8 +15,8 @@ import pytest
 
 from billing_assets_tests.cli.process import billing
 from billing_assets_tests.faults.books import EARLY, STAGES, arrive, contents, differences, new_book
-
-STACK = re.compile(r"Traceback|panicked|backtrace|\.rs:\d|unexpected")
+from billing_assets_tests.faults.damage import garble
+from billing_assets_tests.faults.fuzzing import STACK
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +43,6 @@ def told(project: Path, *arguments: str, before: Callable[[], None] | None = Non
 
 def data_file(project: Path, table: str) -> Path:
     return sorted((project / "lake" / table).rglob("*.parquet"))[0]
-
-
-def garble(file: Path) -> None:
-    """The length stays, and so does the footer that readers look at first."""
-    content = file.read_bytes()
-    file.write_bytes(content[:4] + b"\xff" * (len(content) // 4) + content[4 + len(content) // 4 :])
 
 
 @pytest.mark.parametrize(
