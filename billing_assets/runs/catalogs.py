@@ -8,6 +8,7 @@ import polars as pl
 
 from billing_assets.catalog import Catalog, catalog_from_content, dimension_frames
 from billing_assets.columns import TIMESTAMP
+from billing_assets.errors import Overtaken
 from billing_assets.runs.reports import CatalogRecord
 from billing_assets.storage.lake import Lake
 
@@ -16,7 +17,7 @@ def record_catalog(lake: Lake, catalog: Catalog, now: datetime) -> CatalogRecord
     """Keep the catalog's content under its version, once, and show it as the current one in the dimension tables."""
     is_new = keep_version(lake, catalog, now)
     for table, current in dimension_frames(catalog).items():
-        lake.overwrite(table, _with_history(lake, table, current, catalog.version))
+        _show(lake, table, current, catalog.version)
     return CatalogRecord(catalog.version, is_new, catalog.warnings)
 
 
@@ -29,6 +30,21 @@ def keep_version(lake: Lake, catalog: Catalog, now: datetime) -> bool:
         frame = pl.DataFrame([row], schema_overrides={"applied_at": TIMESTAMP})
         lake.append_once("catalog_versions", frame, token=f"catalog/{catalog.version}")
     return is_new
+
+
+def _show(lake: Lake, table: str, current: pl.LazyFrame, version: str) -> None:
+    """Overwrite the dimension table; made again where another catalog was recorded meanwhile, whose rows stay."""
+    while True:
+        seen = lake.version(table)
+
+        def is_current(seen: int | None = seen) -> bool:
+            return lake.version(table) == (seen or 0)
+
+        try:
+            lake.overwrite(table, _with_history(lake, table, current, version), provided=is_current)
+        except Overtaken:
+            continue
+        return
 
 
 def _with_history(lake: Lake, table: str, current: pl.LazyFrame, version: str) -> pl.DataFrame:

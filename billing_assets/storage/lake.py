@@ -27,6 +27,9 @@ Outcome = TypeVar("Outcome")
 
 _ATTEMPTS = 12
 _LABEL = "billing_batch"
+_WHOLE = "overwrite"
+"""Transaction id of overwrites. Two at once over a table without files remove nothing that the other needs, and would
+both be taken; with it the later one fails to commit, and looks again."""
 WRITER = WriterProperties(
     compression="ZSTD",
     compression_level=3,
@@ -243,7 +246,11 @@ class Lake(LakeReader):
         if action == "append":
             write_deltalake(opened, rows, mode="append", writer_properties=WRITER, commit_properties=marks)
         else:
-            write_deltalake(opened, rows, mode="overwrite", predicate=predicate, writer_properties=WRITER)
+            if action == "overwrite":
+                marks = CommitProperties(app_transactions=[Transaction(_WHOLE, opened.version() + 1)])
+            write_deltalake(
+                opened, rows, mode="overwrite", predicate=predicate, writer_properties=WRITER, commit_properties=marks
+            )
         self._observe(WriteStep(passage.spec.name, action, "after"))
 
     def _observe(self, step: WriteStep) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from billing_assets.storage.lake import Lake
+from billing_assets.storage.lake import Lake, WriteStep
 from billing_assets_tests.forking import FORKING, PATIENCE, ended
 from billing_assets_tests.storage.rows import events, rows
 
@@ -59,6 +59,20 @@ def test_slices_of_one_day_are_replaced_beside_each_other(lake: Lake) -> None:
         (date(2026, 1, 2), 1, 8),
         (date(2026, 1, 3), 2, 8),
     ]
+
+
+def test_an_overwrite_that_is_overtaken_over_an_empty_table_doubles_nothing(lake: Lake) -> None:
+    """Neither of two overwrites removes a file there, so nothing else tells them of each other."""
+    given, steps = rows("check_failures", {}), list[WriteStep]()
+
+    def overtake(step: WriteStep) -> None:
+        if step.instant == "before" and not steps:
+            steps.append(step)
+            lake.overwrite("check_failures", given)
+
+    assert Lake(lake.root, on_write=overtake).overwrite("check_failures", given) is None
+    assert steps
+    assert lake.collect(lake.scan("check_failures", through={})).height == 1
 
 
 def overwrite_for_ever(root: str) -> None:
