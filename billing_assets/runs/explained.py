@@ -137,7 +137,7 @@ def _late(lake: Lake, lines: pl.DataFrame, today: Recorded, marks: Watermarks) -
 def ledger_of(lake: Lake, invoice: Mapping[str, Any], lines: pl.DataFrame) -> pl.DataFrame:
     """Entries of the segments that the lines draw on, final ones and those of drafts, with the running balance."""
     segments = lines["segment_id"].drop_nulls().unique()
-    chosen = pl.col("segment_id").is_in(segments.implode())
+    chosen = pl.col("segment_id").is_in(segments.to_list())
     final = lake.scan("ledger_entries").filter(chosen)
     pending = (
         lake.scan("pending_ledger_entries").filter(chosen).join(final.select("entry_id"), on="entry_id", how="anti")

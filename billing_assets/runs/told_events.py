@@ -117,7 +117,7 @@ def candidates(lake: Lake, event: Mapping[str, Any], holders: pl.Series) -> tupl
     # What is counted by the service period is billed in its last hour; late lines are on the invoice of a later one.
     is_last = (pl.col("ending_before") == pl.col("service_period_end")) & of_period
     near = of_dates | is_last | ((pl.col("line_type") == LINES[1]) & (at < pl.col("ending_before")))
-    asked = pl.col("origin_customer_id").is_in(holders.implode()) & pl.col("line_type").is_in(LINES)
+    asked = pl.col("origin_customer_id").is_in(holders.to_list()) & pl.col("line_type").is_in(LINES)
     lines, invoices = (lake.scan(name) for name in ("line_items", "invoices"))
     drafts = lake.scan("draft_invoices").join(invoices.select("invoice_id"), on="invoice_id", how="anti")
     of_drafts = lake.scan("draft_line_items", asked, near).join(drafts, on="invoice_id", how="semi")
@@ -125,7 +125,7 @@ def candidates(lake: Lake, event: Mapping[str, Any], holders: pl.Series) -> tupl
     found = lake.collect(
         pl.concat([lines.filter(asked, near), of_drafts.select(names)]).sort("invoice_id", "line_number")
     )
-    chosen = pl.col("invoice_id").is_in(found["invoice_id"].unique().implode())
+    chosen = pl.col("invoice_id").is_in(found["invoice_id"].unique().to_list())
     headers = invoices.collect_schema().names()
     both = pl.concat([invoices.filter(chosen), drafts.filter(chosen).select(headers)])
     # Oldest first; an invoice that had not seen the event's batch cannot have it.

@@ -30,11 +30,15 @@ _LABEL = "billing_batch"
 _WHOLE = "overwrite"
 """Transaction id of overwrites. Two at once over a table without files remove nothing that the other needs, and would
 both be taken; with it the later one fails to commit, and looks again."""
-WRITER = WriterProperties(
-    compression="ZSTD",
-    compression_level=3,
-    max_row_group_size=131_072,  # one customer of a sorted day is a few row groups
-)
+ROWS_OF_GROUP = {"events": 8_192}
+"""Rows of a file that are read together, where they are few: of a sorted day a few thousand are a customer's, and an
+explanation reads these and little else (docs/performance.md, Explanations)."""
+
+
+def writer_of(table: str) -> WriterProperties:
+    """How the files of a table are written."""
+    rows = ROWS_OF_GROUP.get(table, 131_072)
+    return WriterProperties(compression="ZSTD", compression_level=3, max_row_group_size=rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,14 +246,14 @@ class Lake(LakeReader):
         passage.prepare()
         definition.widen(opened, passage.spec, passage.columns)
         self._observe(WriteStep(passage.spec.name, action, "before"))
-        rows = passage.stream(definition.columns(opened))
+        rows, writer = passage.stream(definition.columns(opened)), writer_of(passage.spec.name)
         if action == "append":
-            write_deltalake(opened, rows, mode="append", writer_properties=WRITER, commit_properties=marks)
+            write_deltalake(opened, rows, mode="append", writer_properties=writer, commit_properties=marks)
         else:
             if action == "overwrite":
                 marks = CommitProperties(app_transactions=[Transaction(_WHOLE, opened.version() + 1)])
             write_deltalake(
-                opened, rows, mode="overwrite", predicate=predicate, writer_properties=WRITER, commit_properties=marks
+                opened, rows, mode="overwrite", predicate=predicate, writer_properties=writer, commit_properties=marks
             )
         self._observe(WriteStep(passage.spec.name, action, "after"))
 

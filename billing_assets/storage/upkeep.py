@@ -15,7 +15,7 @@ from deltalake.exceptions import CommitFailedError
 from billing_assets.schemas import TABLES
 from billing_assets.storage import failures
 from billing_assets.storage.definition import columns
-from billing_assets.storage.lake import WRITER, Lake
+from billing_assets.storage.lake import Lake, writer_of
 from billing_assets.storage.passage import Passage
 from billing_assets.storage.slices import Slice, as_filter, as_sql
 
@@ -63,7 +63,8 @@ def _rewrite(lake: Lake, table: str, day: date) -> bool:
     rows = Passage(spec, lake.read(spec, opened).filter(as_filter(spec, where))).stream(columns(opened))
     with failures.naming(table, lake.uri(table), "compacted"):
         try:
-            write_deltalake(opened, rows, mode="overwrite", predicate=as_sql(spec, where), writer_properties=WRITER)
+            writer = writer_of(spec.name)
+            write_deltalake(opened, rows, mode="overwrite", predicate=as_sql(spec, where), writer_properties=writer)
         except CommitFailedError:
             return False
     return True
