@@ -5,6 +5,7 @@
 """
 
 from billing_assets.catalog.book import Catalog, catalog_from_content
+from billing_assets.catalog.comparing import changed_contracts
 from billing_assets.catalog.dimensions import dimension_frames
 from billing_assets.catalog.frames import CatalogFrames, resolve
 from billing_assets.catalog.loading import load_catalog
@@ -14,6 +15,7 @@ __all__ = [
     "Catalog",
     "CatalogFrames",
     "catalog_from_content",
+    "changed_contracts",
     "dimension_frames",
     "json_schema",
     "load_catalog",

@@ -3,6 +3,7 @@
 from billing_assets.cli import (
     adjust,
     balances,
+    carry,
     check,
     close,
     draft,
@@ -21,6 +22,7 @@ from billing_assets.cli import (
     unbilled,
     usage,
     validate,
+    variances,
     void,
     waive,
 )
@@ -30,6 +32,7 @@ __all__ = [
     "adjust",
     "app",
     "balances",
+    "carry",
     "check",
     "close",
     "draft",
@@ -48,6 +51,7 @@ __all__ = [
     "unbilled",
     "usage",
     "validate",
+    "variances",
     "void",
     "waive",
 ]

@@ -19,7 +19,7 @@ from billing_assets.metering.daily import daily_usage
 from billing_assets.metering.dispositions import disposed, equation, listed
 from billing_assets.metering.exceptions import exceptions_by_period, failed_slices
 from billing_assets.metering.levels import history, keeps_level
-from billing_assets.metering.measures import NO_METRIC, Measure, compile_measures, measure_of, promotions
+from billing_assets.metering.measures import NO_METRIC, Measure, compile_measures, measure_of, metric_frame, promotions
 from billing_assets.metering.query_values import queried_places
 from billing_assets.metering.samples import with_samples
 from billing_assets.metering.states import distinct_values, hourly_states
@@ -43,6 +43,7 @@ __all__ = [
     "keeps_level",
     "listed",
     "measure_of",
+    "metric_frame",
     "promotions",
     "queried_places",
     "usage_groups",

@@ -26,6 +26,7 @@ from billing_assets.rating.lines import RATED_LINE
 LATE = "late_usage"
 CARRY, CORRECT, REPORT = "CARRY_FORWARD", "CORRECTION", "REPORT_ONLY"
 PERIOD = ("contract_id", "period_start")
+CHARGED_ANYWAY = ("subscription", "scheduled", "commit_purchase")
 _NUMBERS = ("quantity", "amount", "net")
 _DESCRIBED = tuple(name for name in RATED_LINE if name not in (*_NUMBERS, "period_start", "period_end"))
 
@@ -45,6 +46,10 @@ class Recomputed:
 
     lines: pl.LazyFrame
     listed: pl.LazyFrame
+
+    def that_is_carried(self) -> Recomputed:
+        """Without charges that come by themselves on the next invoice where the catalog has them anew."""
+        return replace(self, lines=self.lines.filter(~pl.col("line_type").is_in(CHARGED_ANYWAY)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +86,7 @@ def recompute(given: Inputs, hold: Hold, count: Count) -> Recomputed:
 
 
 def differences(before: Recomputed, after: Recomputed) -> pl.LazyFrame:
-    """Grain line_item_id: the lines of which the amount differs, with `before`, `after`; quantity, amount and net are
-    the difference."""
+    """Grain line_item_id: all lines, with `before` and `after`; quantity, amount and net are the difference."""
     signed = [
         frame.with_columns(
             *(pl.col(name) * decimal(sign) for name in _NUMBERS),
@@ -91,10 +95,9 @@ def differences(before: Recomputed, after: Recomputed) -> pl.LazyFrame:
         for frame, sign, column, other in ((after.lines, 1, "after", "before"), (before.lines, -1, "before", "after"))
     ]
     together = pl.concat(signed, how="diagonal").group_by("line_item_id", maintain_order=True)
-    summed = together.agg(
+    return together.agg(
         pl.col("invoice_id", "period_start", *_DESCRIBED).first(), pl.col(*_NUMBERS, "before", "after").sum()
     )
-    return summed.filter(pl.col("amount") != zero())
 
 
 def outstanding(found: pl.LazyFrame, carried: pl.LazyFrame) -> pl.LazyFrame:
@@ -112,12 +115,15 @@ def outstanding(found: pl.LazyFrame, carried: pl.LazyFrame) -> pl.LazyFrame:
         found.rename({"line_item_id": "corrects_line_item_id", "invoice_id": "corrects_invoice_id"})
         .join(taken, on="corrects_line_item_id", how="left")
         .with_columns(pl.col("carried", "carried_quantity").fill_null(zero()))
+        .filter((pl.col("amount") != zero()) | (pl.col("carried") != zero()))
         .with_columns(outstanding=amount)
         .with_columns(
             quantity=pl.when(explains).then(left).otherwise(decimal(1)),
             unit_price=pl.when(explains).then("unit_price").otherwise("outstanding"),
             net=pl.when(pl.col("carried") == zero())
             .then("net")
+            .when(pl.col("amount") == zero())
+            .then("outstanding")
             .otherwise(pl.col("net") * share(pl.col("outstanding"), pl.col("amount"))),
             amount="outstanding",
         )

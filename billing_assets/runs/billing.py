@@ -20,9 +20,10 @@ from billing_assets.runs import months
 from billing_assets.runs.inputs import counting, holding, sealed_months, watermarks
 from billing_assets.runs.late_usage import open_inputs
 from billing_assets.runs.overflow import naming_overflows
-from billing_assets.runs.periods import closed_periods
+from billing_assets.runs.periods import closed_periods, started_periods
 from billing_assets.runs.reports import DraftReport, RateReport
 from billing_assets.runs.tables import as_table
+from billing_assets.runs.variances import other_variances
 from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
 
@@ -150,7 +151,11 @@ def draft(lake: Lake, catalog: Catalog, now: datetime, marks: Watermarks | None 
     marks = marks or watermarks(lake, catalog, now)
     given = open_inputs(lake, catalog, now, marks=marks)
     billed = bill(given, holding(lake), counting(lake))
-    variances = TABLES["invoice_variances"].empty() if given.late is None else given.late.variances
+    late = TABLES["invoice_variances"].empty() if given.late is None else given.late.variances
+    since, contracts = catalog.settings.starting_at, given.frames.contracts
+    periods = lake.collect(started_periods(lake, contracts, since, now, marks.ledger_through))
+    others = other_variances(lake, catalog, given.frames, periods, marks)
+    variances = pl.concat([late.select(others.collect_schema().names()), others])
     seen = {
         "computed_as_of": pl.lit(now),
         "events_through": pl.lit(marks.events_through, dtype=pl.Int64),

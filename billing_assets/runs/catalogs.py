@@ -8,7 +8,7 @@ import polars as pl
 
 from billing_assets.catalog import Catalog, catalog_from_content, dimension_frames
 from billing_assets.columns import TIMESTAMP
-from billing_assets.errors import Overtaken
+from billing_assets.errors import InvariantBreach, Overtaken
 from billing_assets.runs.reports import CatalogRecord
 from billing_assets.storage.lake import Lake
 
@@ -59,3 +59,11 @@ def recorded_catalog(lake: Lake, version: str | None = None) -> Catalog | None:
     chosen = versions.filter(pl.col("catalog_version") == version) if version else versions
     last = lake.collect(chosen.sort("applied_at", "catalog_version").tail(1))
     return catalog_from_content(last["content"].item()) if last.height else None
+
+
+def needed(lake: Lake, version: str) -> Catalog:
+    """The catalog of that version. Raises InvariantBreach where it is not recorded."""
+    found = recorded_catalog(lake, version)
+    if found is None:
+        raise InvariantBreach(f"table catalog_versions lacks {version}, by which the books were computed")
+    return found

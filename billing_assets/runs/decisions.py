@@ -9,7 +9,7 @@ from billing_assets.rating import WAIVED
 from billing_assets.runs.actions import APP
 from billing_assets.storage.lake import Lake
 
-HOLD, RELEASE, WAIVE = "hold", "release", "waive"
+HOLD, RELEASE, WAIVE, CARRY = "hold", "release", "waive", "carry"
 
 
 def last_action(lake: Lake) -> int:
@@ -32,3 +32,14 @@ def waived(lake: Lake, actions_through: int) -> pl.LazyFrame:
     usage = pl.col("payload").str.json_decode(pl.Struct({"usage": _USAGE})).struct.field("usage")
     rows = actions.select(usage).explode("usage").unnest("usage").unique()
     return rows.with_columns(pl.col("period_start").str.to_datetime(time_unit="us", time_zone="UTC").cast(TIMESTAMP))
+
+
+def carries(lake: Lake, actions_through: int) -> pl.LazyFrame:
+    """Grain invoice_id: `carried_by`, the catalog version by which what a final invoice would be now is billed, as the
+    last such action up to `actions_through` says; and `carried_since`, its number."""
+    actions = lake.scan("actions").filter(pl.col("kind") == CARRY, pl.col("action_no") <= actions_through)
+    version = (
+        pl.col("payload").str.json_decode(pl.Struct({"catalog_version": pl.String})).struct.field("catalog_version")
+    )
+    last = actions.with_columns(version=version).sort("action_no").group_by(invoice_id="target", maintain_order=True)
+    return last.agg(carried_by=pl.col("version").last(), carried_since=pl.col("action_no").last())

@@ -55,21 +55,28 @@ def inputs(
     only: pl.DataFrame | None = None,
     late: LateOf | None = None,
     unseen: pl.LazyFrame | None = None,
+    aliases: pl.LazyFrame | None = None,
+    spans: pl.DataFrame | None = None,
 ) -> Inputs:
     """Everything that `bill` needs for the open periods of `month` (None: of all months) as of `now`.
 
     Without `marks` everything committed is read. Usage is read from the first open period's start on. only: the periods
     to bill (contract_id, period_start), of those that are open; None: all that are asked for. late: what finds late
     usage of the periods (`late_usage`); None: none is asked for. unseen: references (customer_ref) and the ingest batch
-    after which nothing of them counts (`seen_through`); None: all of all counts.
+    after which nothing of them counts (`seen_through`); None: all of all counts. aliases: whose references are (as
+    `CatalogFrames.customer_aliases`); None: as the catalog says. spans: periods (CLOSED columns) that are open with
+    these dates, whatever periods the catalog has over their hours; None: none.
     """
     events_through = marks.events_through if marks else lake.committed("ingest")
     books_through = marks.ledger_through if marks else lake.committed("books")
     actions_through = marks.actions_through if marks else last_action(lake)
     frames = with_known_segments(lake, resolve(catalog), books_through)
-    periods = lake.collect(started_periods(lake, frames.contracts, catalog.settings.starting_at, now, books_through))
+    frames = frames if aliases is None else replace(frames, customer_aliases=aliases)
+    since = catalog.settings.starting_at
+    periods = lake.collect(started_periods(lake, frames.contracts, since, now, books_through, spans))
     asked = pl.lit(value=True) if month is None else is_asked(lake, frames, month)
-    refuse_forgotten(periods)
+    if spans is None:
+        refuse_forgotten(periods)
     periods = periods.with_columns(is_billed=pl.col("is_open") & asked)
     if only is not None:
         keys = only.select("contract_id", "period_start").with_columns(is_asked=pl.lit(value=True))

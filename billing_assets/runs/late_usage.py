@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
 from datetime import datetime
 
 import polars as pl
 
 from billing_assets import metering
-from billing_assets.catalog import Catalog, CatalogFrames, resolve
+from billing_assets.catalog import Catalog, CatalogFrames
 from billing_assets.columns import DECIMAL, TIMESTAMP
-from billing_assets.errors import InvariantBreach
 from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.invoicing.headers import CORRECTION
+from billing_assets.money import zero
 from billing_assets.pipeline import Inputs
 from billing_assets.pipeline.late import (
     CARRY,
@@ -21,17 +19,17 @@ from billing_assets.pipeline.late import (
     PERIOD,
     REPORT,
     Late,
-    Recomputed,
     differences,
     outstanding,
-    recompute,
 )
-from billing_assets.runs.catalogs import recorded_catalog
-from billing_assets.runs.inputs import counting, holding, inputs, watermarks
+from billing_assets.runs.catalogs import needed
+from billing_assets.runs.decisions import carries
+from billing_assets.runs.inputs import inputs, watermarks
 from billing_assets.runs.periods import void_invoices
+from billing_assets.runs.recomputing import OfBatch
 from billing_assets.storage.lake import Lake
 
-_VARIANCE = {"invoice_id": "corrects_invoice_id", "line_item_id": "corrects_line_item_id", "recomputed": "after",
+VARIANCE = {"invoice_id": "corrects_invoice_id", "line_item_id": "corrects_line_item_id", "recomputed": "after",
              "finalized": "before"}  # fmt: skip
 
 
@@ -69,23 +67,32 @@ def late_usage(
     frames: the catalog of today, by which a reference belongs to who has it now, also what comes late of it.
     """
     closed = periods.filter(~pl.col("is_open"))
-    late = used_since(lake, closed, catalog, frames.customer_aliases, marks.events_through)
+    aliases = frames.customer_aliases
+    used = used_since(lake, closed, catalog, aliases, marks.events_through)
+    decided = lake.collect(carries(lake, marks.actions_through))
+    late = pl.concat([used, closed.join(decided, left_on="final_invoice_id", right_on="invoice_id", how="semi")])
+    late = late.unique(PERIOD, maintain_order=True).sort(PERIOD)
     if late.is_empty():
         return None
+    late = late.join(decided, left_on="final_invoice_id", right_on="invoice_id", how="left")
     batches = late["final_batch_no"].unique().sort()
-    aliases = frames.customer_aliases
     found = [_of_batch(lake, one, late.filter(final_batch_no=one), closed, aliases, marks) for one in batches]
-    left = outstanding(pl.concat([lines for lines, _ in found]), carried(lake, marks.ledger_through))
-    variances = left.select(
-        *(pl.col(column).alias(name) for name, column in _VARIANCE.items()), "carried", "outstanding",
+    left = lake.collect(outstanding(pl.concat([lines for lines, _ in found]), carried(lake, marks.ledger_through)))
+    own = left.join(decided, left_on="corrects_invoice_id", right_on="invoice_id", how="anti")
+    variances = own.select(
+        *(pl.col(column).alias(name) for name, column in VARIANCE.items()), "carried", "outstanding",
         cause=pl.lit("LATE_EVENT"),
     )  # fmt: skip
+    # What is carried and billed to the end is settled, until usage comes again.
+    is_open = left.filter(pl.col("outstanding") != zero()).select(PERIOD)
+    kept = pl.concat([used.select(PERIOD), is_open]).unique()
     billed = pl.concat([all_billed for _, all_billed in found])
+    policies = with_policies(late.join(kept, on=PERIOD, how="semi").lazy(), billed, catalog, marks.computed_as_of)
     return Late(
-        periods=lake.collect(with_policies(late.lazy(), billed, catalog, marks.computed_as_of)).lazy(),
-        lines=lake.collect(left).lazy(),
+        periods=lake.collect(policies).lazy(),
+        lines=left.lazy(),
         corrections=corrections(lake, marks.ledger_through),
-        variances=lake.collect(variances).lazy(),
+        variances=variances.lazy(),
     )
 
 
@@ -143,64 +150,44 @@ def _of_batch(
 ) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     """Of the periods that one batch closed: `differences`, and PERIOD of those whose late usage is all billed.
 
-    Everything is as that batch had it: catalog, books, now. Only the events are those of the watermarks. Composites may
-    look at every contract of a customer, so all periods of these customers are computed that the batch had closed, with
-    those that are on their invoices.
+    Everything is as that batch had it: catalog, books, now. Only the events are those of the watermarks; and of an
+    invoice that is carried (`carried_by`), the catalog is the one that was decided.
     """
-    then = as_of_batch(lake, batch_no)
-    catalog = recorded_catalog(lake, then.catalog_version)
-    if catalog is None:
-        raise InvariantBreach(f"table catalog_versions lacks {then.catalog_version}, by which batch {batch_no} billed")
-    customers = late.select("customer_id").unique()
-    of_batch = closed.filter(pl.col("final_batch_no") == batch_no)
-    of_customers = of_batch.join(customers, on="customer_id", how="semi")
-    of_invoices = of_batch.join(of_customers, on="final_invoice_id", how="semi")
-    asked = pl.concat([of_customers, of_invoices]).unique(PERIOD)
-
-    recorded = resolve(catalog).customer_aliases
-    moved = recorded.join(today, on=["customer_ref", "customer_id"], how="anti").select(
-        "customer_ref", seen_through=pl.lit(then.events_through, dtype=pl.Int64)
-    )
-
-    def computed(events_through: int) -> Recomputed:
-        at = replace(then, events_through=events_through)
-        given = inputs(lake, catalog, then.computed_as_of, marks=at, only=asked.select(PERIOD), unseen=moved)
-        return recompute(given, holding(lake), counting(lake))
-
-    before, after = computed(then.events_through), computed(marks.events_through)
-    keys = late.lazy().select(PERIOD)
-    found = differences(before, after).join(keys, on=PERIOD, how="semi")
-    more = after.listed.join(before.listed, on=PERIOD, how="left", suffix="_before").filter(
-        pl.col("events") != pl.col("events_before").fill_null(0)
-    )
-    return lake.collect(found).lazy(), lake.collect(keys.join(more, on=PERIOD, how="anti")).lazy()
-
-
-def as_of_batch(lake: Lake, batch_no: int) -> Watermarks:
-    """What a batch of the books computed from, as its intent says."""
-    rows = lake.scan("batches", pl.col("sequence") == "books", pl.col("batch_no") == batch_no).filter(
-        pl.col("state") == "INTENT"
-    )
-    intent = json.loads(lake.collect(rows.sort("attempt"))["intent"].to_list()[-1])
-    return Watermarks(
-        events_through=intent["events_through"],
-        ledger_through=intent["ledger_through"],
-        actions_through=intent["actions_through"],
-        catalog_version=intent["catalog_version"],
-        computed_as_of=datetime.fromisoformat(intent["now"]),
-        engine_version=intent["engine_version"],
-    )
+    again = OfBatch.of(lake, batch_no, late, closed)
+    before = again.as_billed(today)
+    found, listed = [], []
+    for (version,), rows in late.group_by("carried_by", maintain_order=True):
+        keys = rows.lazy().select(PERIOD)
+        if version is None:
+            after, lines = again.with_events(marks.events_through, today), before
+        else:
+            after, lines = again.by(needed(lake, str(version)), marks.events_through), before.that_is_carried()
+            after = after.that_is_carried()
+        found.append(differences(lines, after).join(keys, on=PERIOD, how="semi"))
+        more = after.listed.join(before.listed, on=PERIOD, how="left", suffix="_before").filter(
+            pl.col("events") != pl.col("events_before").fill_null(0)
+        )
+        listed.append(keys.join(more, on=PERIOD, how="anti"))
+    return lake.collect(pl.concat(found)).lazy(), lake.collect(pl.concat(listed)).lazy()
 
 
 def with_policies(late: pl.LazyFrame, all_billed: pl.LazyFrame, catalog: Catalog, now: datetime) -> pl.LazyFrame:
-    """LATE_PERIOD: by the policies of today's catalog, and only reported beyond its window."""
+    """LATE_PERIOD: by the policies of today's catalog, and only reported beyond its window; what an action carries is
+    billed."""
     policies = pl.LazyFrame(
         [(one.id, one.late_usage) for one in catalog.contracts],
         schema={"contract_id": pl.String(), "policy": pl.String()},
         orient="row",
     )
     oldest = pl.lit(now - catalog.settings.late_usage_window, dtype=TIMESTAMP)
-    policy = pl.when(pl.col("period_end") < oldest).then(pl.lit(REPORT)).otherwise(pl.col("policy").fill_null(CARRY))
+    by_contract = pl.col("policy").fill_null(CARRY)
+    policy = (
+        pl.when(pl.col("carried_by").is_not_null())
+        .then(pl.when(by_contract == REPORT).then(pl.lit(CARRY)).otherwise(by_contract))
+        .when(pl.col("period_end") < oldest)
+        .then(pl.lit(REPORT))
+        .otherwise(by_contract)
+    )
     return (
         late.join(policies, on="contract_id", how="left")
         .join(all_billed.with_columns(all_billed=pl.lit(value=True)), on=PERIOD, how="left")

@@ -23,20 +23,33 @@ CLOSED = (
     *("close_month", "invoice_id", "issued_at", "events_through", "is_late", "catalog_version"),
 )
 
+SPAN = ("period_start", "period_end", "full_start", "full_end")
+
 
 def started_periods(
-    lake: Lake, contracts: pl.LazyFrame, since: datetime, now: datetime, books_through: int
+    lake: Lake,
+    contracts: pl.LazyFrame,
+    since: datetime,
+    now: datetime,
+    books_through: int,
+    spans: pl.DataFrame | None = None,
 ) -> pl.LazyFrame:
     """One row per (contract, billing period) that has started by `now`, with its close month and whether it is open.
 
     Closed ones have their recorded dates and `events_through`, and of their contract what the catalog says now, which
     may be nothing; final_invoice_id, final_issued_at, final_catalog_version and final_batch_no are of their
     invoice; billed_through is what it has seen, without late usage billed since. Open ones are on an invoice
-    (`on_invoices`) with its `regeneration`: 0, and one more for each invoice of that start that is void.
+    (`on_invoices`) with its `regeneration`: 0, and one more for each invoice of that start that is void. spans: open
+    periods of these dates (contract_id, period_start, period_end, full_start, full_end), in place of those that the
+    catalog has over their hours.
     """
     terms = contracts.rename({"late_usage": "late_usage_policy"})
     closed = closed_periods(lake, books_through)
     by_catalog = billing_periods(terms, since, now + timedelta(microseconds=1))
+    if spans is not None:
+        given = spans.lazy().select("contract_id", *SPAN).join(terms, on="contract_id")
+        apart = uncovered(by_catalog, spans.lazy(), ("contract_id",))
+        by_catalog = pl.concat([apart, given], how="diagonal")
     still_open = (
         uncovered(by_catalog, closed, ("contract_id",))
         .pipe(on_invoices)

@@ -1,0 +1,59 @@
+"""Bill what a final invoice would be now, on the contract's next invoice (docs/semantics.md, Variances)."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from billing_assets.catalog import Catalog
+from billing_assets.errors import UsageError
+from billing_assets.money import ZERO
+from billing_assets.runs import lifecycle
+from billing_assets.runs.billing import draft, refresh_drafts
+from billing_assets.runs.catalogs import keep_version, needed
+from billing_assets.runs.decisions import CARRY
+from billing_assets.runs.inputs import watermarks
+from billing_assets.runs.lifecycle import Decision, Row
+from billing_assets.runs.overflow import naming_overflows
+from billing_assets.runs.variances import unmeasured_contracts
+from billing_assets.storage.lake import Lake
+
+
+@naming_overflows
+def to_carry(lake: Lake, catalog: Catalog, invoice: Row, decision: Decision) -> pl.DataFrame:
+    """Rows of `invoice_variances` of a final invoice that are outstanding as of now, by the catalog of today.
+
+    Raises UsageError for an invoice that is void, for one whose usage is measured otherwise by the catalog of today,
+    and where nothing is outstanding but late usage, which is billed by itself.
+    """
+    number = invoice["invoice_number"]
+    if invoice["status"] == "VOID":
+        raise UsageError(f"{number} is void; its replacement is by the catalog of now")
+    unmeasured = unmeasured_contracts(needed(lake, invoice["catalog_version"]), catalog)
+    periods = lake.scan("closed_periods").filter(pl.col("invoice_id") == invoice["invoice_id"], ~pl.col("is_late"))
+    found = periods.join(unmeasured, on="contract_id", how="semi").select(pl.col("contract_id").unique().sort())
+    if names := lake.collect(found)["contract_id"].to_list():
+        raise UsageError(
+            f"{number}: the catalog measures usage of {', '.join(names)} in a way that it was not measured then; "
+            f" `billing void {number}` and `billing regenerate {number}` bill it anew"
+        )
+    tables = draft(lake, catalog, decision.now, watermarks(lake, catalog, decision.now))
+    mine = pl.col("invoice_id") == invoice["invoice_id"]
+    rows = tables["invoice_variances"].filter(mine, pl.col("outstanding") != ZERO)
+    if rows.filter(pl.col("cause") != "LATE_EVENT").is_empty():
+        raise UsageError(
+            f"{number} has nothing to carry: by the catalog of now it would be the same, but for late usage, which is "
+            "billed by itself; `billing variances` lists all"
+        )
+    return rows.sort("line_item_id", "cause")
+
+
+def carry(lake: Lake, catalog: Catalog, invoice: Row, decision: Decision) -> int:
+    """Carry an invoice to what it would be by the catalog of now; the number of the action.
+
+    What is outstanding of it is billed as late usage is: on the contract's next invoice, or on a CORRECTION. A later
+    action, by a later catalog, takes the place of an earlier one.
+    """
+    keep_version(lake, catalog, decision.now)
+    number = lifecycle.record(lake, CARRY, invoice, decision, {"catalog_version": catalog.version})
+    refresh_drafts(lake, catalog, decision.now)
+    return number

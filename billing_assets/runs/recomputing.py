@@ -1,0 +1,98 @@
+"""Closed periods computed again as their own batch computed them, but for one thing: events, references, or terms."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Self
+
+import polars as pl
+
+from billing_assets.catalog import Catalog, resolve
+from billing_assets.invoicing.finalize import Watermarks
+from billing_assets.pipeline.late import PERIOD, Recomputed, recompute
+from billing_assets.runs.catalogs import needed
+from billing_assets.runs.inputs import counting, holding, inputs
+from billing_assets.storage.lake import Lake
+
+
+@dataclass(frozen=True, slots=True)
+class OfBatch:
+    """Periods that one batch of the books closed: what it computed them from, and their rows of `started_periods`."""
+
+    lake: Lake
+    then: Watermarks
+    catalog: Catalog
+    periods: pl.DataFrame
+
+    @classmethod
+    def of(cls, lake: Lake, batch_no: int, wanted: pl.DataFrame, closed: pl.DataFrame) -> Self:
+        """The `wanted` ones of the `closed` periods, with all that the batch closed of the same customers, since
+        composites may look at every contract of a customer, and with those that are on their invoices.
+
+        Raises InvariantBreach where the catalog of the batch is not recorded.
+        """
+        then = as_of_batch(lake, batch_no)
+        catalog = needed(lake, then.catalog_version)
+        of_batch = closed.filter(pl.col("final_batch_no") == batch_no)
+        of_customers = of_batch.join(wanted.select("customer_id").unique(), on="customer_id", how="semi")
+        of_invoices = of_batch.join(of_customers, on="final_invoice_id", how="semi")
+        return cls(lake, then, catalog, pl.concat([of_customers, of_invoices]).unique(PERIOD))
+
+    def as_billed(self, today: pl.LazyFrame) -> Recomputed:
+        """As the batch had it. today: as of `with_events`."""
+        return self.with_events(self.then.events_through, today)
+
+    def with_events(self, events_through: int, today: pl.LazyFrame) -> Recomputed:
+        """With the events up to a batch of ingestion. What came since of a reference that `today` (customer_ref,
+        customer_id) has elsewhere is the new customer's, and left out."""
+        recorded = resolve(self.catalog).customer_aliases
+        moved = recorded.join(today, on=["customer_ref", "customer_id"], how="anti")
+        seen = moved.select("customer_ref", seen_through=pl.lit(self.then.events_through, dtype=pl.Int64))
+        return self._computed(self.catalog, events_through, unseen=seen)
+
+    def with_references(self, events_through: int, today: pl.LazyFrame) -> Recomputed:
+        """The same, and every reference belongs to who has it `today`."""
+        return self._computed(self.catalog, events_through, aliases=today)
+
+    def by(self, catalog: Catalog, events_through: int) -> Recomputed:
+        """The same, by another catalog altogether; the periods keep the dates that they were billed with."""
+        return self._computed(catalog, events_through, spans=self.periods)
+
+    def _computed(
+        self,
+        catalog: Catalog,
+        events_through: int,
+        unseen: pl.LazyFrame | None = None,
+        aliases: pl.LazyFrame | None = None,
+        spans: pl.DataFrame | None = None,
+    ) -> Recomputed:
+        marks = replace(self.then, events_through=events_through)
+        given = inputs(
+            self.lake,
+            catalog,
+            self.then.computed_as_of,
+            marks=marks,
+            only=self.periods.select(PERIOD),
+            unseen=unseen,
+            aliases=aliases,
+            spans=spans,
+        )
+        return recompute(given, holding(self.lake), counting(self.lake))
+
+
+def as_of_batch(lake: Lake, batch_no: int) -> Watermarks:
+    """What a batch of the books computed from, as its intent says."""
+    rows = lake.scan("batches", pl.col("sequence") == "books", pl.col("batch_no") == batch_no).filter(
+        pl.col("state") == "INTENT"
+    )
+    intent = json.loads(lake.collect(rows.sort("attempt"))["intent"].to_list()[-1])
+    return Watermarks(
+        events_through=intent["events_through"],
+        ledger_through=intent["ledger_through"],
+        actions_through=intent["actions_through"],
+        catalog_version=intent["catalog_version"],
+        computed_as_of=datetime.fromisoformat(intent["now"]),
+        engine_version=intent["engine_version"],
+    )

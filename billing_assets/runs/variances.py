@@ -1,0 +1,153 @@
+"""What final invoices would be now, by cause: late events, references that moved, and another catalog.
+
+A difference of late events is billed by itself (`late_usage`). The others are listed, and billed only where a person
+says so: `billing carry`, or `billing void` and `billing regenerate` (docs/semantics.md, Variances).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from billing_assets.catalog import Catalog, CatalogFrames, changed_contracts, resolve
+from billing_assets.columns import TIMESTAMP
+from billing_assets.invoicing.finalize import Watermarks
+from billing_assets.metering import metric_frame
+from billing_assets.money import zero
+from billing_assets.pipeline.late import PERIOD, Recomputed, differences
+from billing_assets.runs.catalogs import needed
+from billing_assets.runs.decisions import carries
+from billing_assets.runs.periods import void_invoices
+from billing_assets.runs.recomputing import OfBatch
+from billing_assets.schemas import TABLES
+from billing_assets.storage.lake import Lake
+
+CAUSES = ("LATE_EVENT", "ATTRIBUTION", "CATALOG")
+_LINE = ("invoice_id", "line_item_id")
+
+
+def changed_periods(lake: Lake, catalog: Catalog, periods: pl.DataFrame, marks: Watermarks) -> pl.DataFrame:
+    """The closed ones of `periods` (`started_periods`), not older than the window of late usage, of which the catalog
+    may say something else than the one that they were billed by; and all that an action carries, with `carried_by`.
+
+    Contracts with a metric that was not measured then are left out (`unmeasured_contracts`).
+    """
+    oldest = pl.lit(marks.computed_as_of - catalog.settings.late_usage_window, dtype=TIMESTAMP)
+    closed = periods.filter(~pl.col("is_open"))
+    decided = lake.collect(carries(lake, marks.actions_through))
+    closed = closed.join(decided, left_on="final_invoice_id", right_on="invoice_id", how="left")
+    recent = closed.filter(pl.col("period_end") >= oldest, pl.col("final_catalog_version") != catalog.version)
+    parts = [closed.filter(pl.col("carried_by").is_not_null())]
+    for (version,), rows in recent.group_by("final_catalog_version", maintain_order=True):
+        recorded = needed(lake, str(version))
+        changed = lake.collect(changed_contracts(recorded, catalog))
+        changed = changed.join(lake.collect(unmeasured_contracts(recorded, catalog)), on="contract_id", how="anti")
+        parts.append(rows.join(changed, on="contract_id", how="semi"))
+    return pl.concat(parts).unique(PERIOD).sort(PERIOD)
+
+
+def unmeasured_contracts(recorded: Catalog, catalog: Catalog) -> pl.LazyFrame:
+    """Grain contract_id: contracts with a product of which `catalog` measures something that `recorded` did not: past
+    periods have no such measure. `billing simulate` measures anew."""
+    before, after = metric_frame(recorded.billable_metrics), metric_frame(catalog.billable_metrics)
+    new = after.join(before, on="measure_id", how="anti").select("billable_metric_id")
+    frames = resolve(catalog)
+    products = frames.product_versions.join(new, on="billable_metric_id", how="semi").select("product_id")
+    return frames.contract_products.join(products, on="product_id", how="semi").select("contract_id").unique()
+
+
+def other_variances(
+    lake: Lake, catalog: Catalog, frames: CatalogFrames, periods: pl.DataFrame, marks: Watermarks
+) -> pl.LazyFrame:
+    """Rows of `invoice_variances` beside those of late usage: causes ATTRIBUTION and CATALOG, and of invoices that an
+    action carries, LATE_EVENT as well. `periods`: all `started_periods` by the `catalog` of today."""
+    wanted = changed_periods(lake, catalog, periods, marks)
+    if wanted.is_empty():
+        return TABLES["invoice_variances"].empty()
+    closed = periods.filter(~pl.col("is_open"))
+    batches = wanted["final_batch_no"].unique().sort()
+    found = pl.concat(
+        [_of_batch(lake, one, wanted.filter(final_batch_no=one), closed, catalog, frames, marks) for one in batches]
+    )
+    return lake.collect(with_carried(found, late_lines(lake, marks), carries(lake, marks.actions_through))).lazy()
+
+
+def _of_batch(
+    lake: Lake,
+    batch_no: int,
+    wanted: pl.DataFrame,
+    closed: pl.DataFrame,
+    catalog: Catalog,
+    frames: CatalogFrames,
+    marks: Watermarks,
+) -> pl.LazyFrame:
+    """Grain (line, cause): finalized and recomputed, the amounts before and after what the cause changes. Each cause
+    begins where the one before it ends, so that together they are all that differs."""
+    again, today, events = OfBatch.of(lake, batch_no, wanted, closed), frames.customer_aliases, marks.events_through
+    carried = wanted.lazy().filter(pl.col("carried_by").is_not_null()).select(PERIOD)
+    steps: list[Recomputed] = [
+        again.with_events(events, today).that_is_carried(),
+        again.with_references(events, today).that_is_carried(),
+        again.by(catalog, events).that_is_carried(),
+    ]
+    found = [
+        _step(cause, before, after).join(wanted.lazy(), on=PERIOD, how="semi")
+        for cause, before, after in zip(CAUSES[1:], steps, steps[1:], strict=False)
+    ]
+    if not lake.collect(carried).is_empty():
+        billed = again.as_billed(today).that_is_carried()
+        found.append(_step(CAUSES[0], billed, steps[0]).join(carried, on=PERIOD, how="semi"))
+    return lake.collect(pl.concat(found)).lazy()
+
+
+def _step(cause: str, before: Recomputed, after: Recomputed) -> pl.LazyFrame:
+    lines = differences(before, after).filter(pl.col("amount") != zero())
+    return lines.select(*_LINE, *PERIOD, cause=pl.lit(cause), recomputed="after", finalized="before")
+
+
+def late_lines(lake: Lake, marks: Watermarks) -> pl.LazyFrame:
+    """Late lines of invoices that are not void: the line and invoice that they correct, their amount, and the last
+    action that their invoice had seen."""
+    through = {"batch_no": marks.ledger_through}
+    lines = lake.scan("line_items", pl.col("line_type") == "late_usage", through=through)
+    seen = lake.scan("invoices", through=through).select("invoice_id", "actions_through")
+    standing = lines.join(void_invoices(lake, marks.ledger_through), on="invoice_id", how="anti")
+    return standing.join(seen, on="invoice_id").select(
+        "actions_through", "list_amount", invoice_id="corrects_invoice_id", line_item_id="corrects_line_item_id"
+    )
+
+
+def with_carried(found: pl.LazyFrame, late: pl.LazyFrame, decided: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows of `invoice_variances` of `found`, (line, cause).
+
+    Late lines from before an action carried the invoice are of LATE_EVENT. Those since are of all causes: each in turn
+    has what it lacks, and the last one the rest, so that what is carried is counted once.
+    """
+    parted = late.join(decided, on="invoice_id").with_columns(
+        is_since=pl.col("actions_through") >= pl.col("carried_since")
+    )
+    amount = pl.col("list_amount")
+    sums = parted.group_by(_LINE).agg(
+        early=amount.filter(~pl.col("is_since")).sum(),
+        since=amount.filter("is_since").sum(),
+        has=pl.col("is_since").any(),
+    )
+    order = pl.col("cause").replace_strict({name: place for place, name in enumerate(CAUSES)}, return_dtype=pl.Int64)
+    early = (
+        pl.when(pl.col("place") == pl.col("place").min().over(_LINE))
+        .then(pl.col("early").fill_null(zero()))
+        .otherwise(zero())
+    )
+    lacks = pl.col("recomputed") - pl.col("finalized") - pl.col("early")
+    is_last = pl.col("place") == pl.col("place").max().over(_LINE)
+    before = (lacks.cum_sum().over(_LINE, order_by="place") - lacks).fill_null(zero())
+    share = pl.when(is_last).then(pl.col("since") - before).otherwise(lacks)
+    return (
+        found.with_columns(place=order)
+        .join(sums, on=_LINE, how="left")
+        .with_columns(early=early)
+        .with_columns(
+            carried=pl.col("early") + pl.when(pl.col("has").fill_null(value=False)).then(share).otherwise(zero())
+        )
+        .with_columns(outstanding=pl.col("recomputed") - pl.col("finalized") - pl.col("carried"))
+        .select(*TABLES["invoice_variances"].columns)
+    )

@@ -1,0 +1,165 @@
+"""What final invoices would be now, by cause; and how a person has it billed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from billing_assets.errors import UsageError
+from billing_assets.runs import carry, checks, reissue
+from billing_assets.runs.lifecycle import Decision
+from billing_assets_tests.pipeline.closing import Books, Obj
+
+FEBRUARY, LATER, MARCH, APRIL, MAY = (
+    datetime(2024, 2, 3, tzinfo=UTC),
+    datetime(2024, 2, 9, tzinfo=UTC),
+    datetime(2024, 3, 3, tzinfo=UTC),
+    datetime(2024, 4, 3, tzinfo=UTC),
+    datetime(2024, 5, 3, tzinfo=UTC),
+)
+
+
+def catalog(price: str = "1", moved: str = "acme", policy: str = "CARRY_FORWARD", aggregation: str = "SUM") -> Obj:
+    """Two customers at one price, a third at another card; `moved` has the reference `shared`."""
+    card = {"product_id": "p", "starting_at": "2024-01-01", "rate_type": "FLAT"}
+    names = ("acme", "beta", "other")
+    return {
+        "settings": {"starting_at": "2024-01-01", "currency": "USD", "backdating_window": "none"},
+        "billable_metrics": [{"id": "m", "aggregation_type": aggregation, "aggregation_key": "v"}],
+        "products": [{"id": "p", "name": "p", "type": "USAGE", "billable_metric_id": "m"}],
+        "rate_cards": [
+            {"id": "card", "rates": [card | {"price": price}]},
+            {"id": "apart", "rates": [card | {"price": "7"}]},
+        ],
+        "customers": [
+            {"id": name, "name": name} | ({"ingest_aliases": ["shared"]} if name == moved else {}) for name in names
+        ],
+        "contracts": [
+            {"id": name, "customer_id": name, "rate_card_id": "apart" if name == "other" else "card",
+             "starting_at": "2024-01-01", "late_usage": policy}
+            for name in names
+        ],
+    }  # fmt: skip
+
+
+def used(customer: str, number: int, value: int, at: str = "2024-01-05") -> Obj:
+    return {
+        "transaction_id": f"{customer}{number}", "customer_id": customer, "event_type": "e",
+        "timestamp": f"{at}T00:00:00Z", "properties": {"v": value},
+    }  # fmt: skip
+
+
+def decided(now: datetime) -> Decision:
+    return Decision("ticket 4711", "tester", now)
+
+
+def listed(books: Books) -> list[tuple[Any, ...]]:
+    """(customer, cause, finalized, would be, carried, outstanding)."""
+    invoices = books.lake.scan("invoices").select("invoice_id", "customer_id")
+    rows = books.lake.scan("invoice_variances").join(invoices, on="invoice_id")
+    figures = ("finalized", "recomputed", "carried", "outstanding")
+    return sorted(
+        (row["customer_id"], row["cause"], *(int(row[name]) for name in figures)) for row in rows.collect().to_dicts()
+    )
+
+
+def totals(books: Books, month: str) -> dict[str, Decimal]:
+    rows = books.lake.scan("invoices").filter(close_month=month).select("customer_id", "total")
+    return dict(sorted(rows.collect().iter_rows()))
+
+
+def invoice(books: Books, customer: str, month: str = "2024-01") -> dict[str, Any]:
+    [row] = books.lake.scan("invoices").filter(close_month=month, customer_id=customer).collect().to_dicts()
+    return dict(row)
+
+
+def sound(books: Books) -> bool:
+    return [one.invariant.name for one in checks.check_lake(books.lake) if one.discrepancies.height] == []
+
+
+@pytest.fixture
+def books(tmp_path: Path) -> Books:
+    """January is final: acme 10 + 5 of `shared`, beta 20, other 1 @ 7."""
+    found = Books.open(tmp_path, catalog())
+    rows = [used("acme", 1, 10), used("shared", 1, 5), used("beta", 1, 20), used("other", 1, 1)]
+    found.receive({"1.jsonl": rows}, FEBRUARY)
+    found.close(FEBRUARY)
+    assert totals(found, "2024-01") == {"acme": 15, "beta": 20, "other": 7}
+    assert listed(found) == []
+    return found
+
+
+def test_a_corrected_price_is_listed_and_billed_only_when_a_person_says_so(books: Books) -> None:
+    dearer = books.with_catalog(catalog(price="3"))
+    dearer.receive({"2.jsonl": [used("acme", 2, 4), used("acme", 3, 1, "2024-02-05")]}, LATER)
+    dearer.close(LATER)
+    expected = [
+        ("acme", "CATALOG", 19, 57, 0, 38),
+        ("acme", "LATE_EVENT", 15, 19, 0, 4),
+        ("beta", "CATALOG", 20, 60, 0, 40),
+    ]
+    assert listed(dearer) == expected
+    assert totals(dearer, "2024-01") == {"acme": 15, "beta": 20, "other": 7}
+
+    found = carry.to_carry(dearer.lake, dearer.catalog, invoice(books, "acme"), decided(LATER))
+    assert found["outstanding"].to_list() == [38, 4]
+    carry.carry(dearer.lake, dearer.catalog, invoice(books, "acme"), decided(LATER))
+    assert listed(dearer) == expected
+    dearer.close(MARCH)
+    assert totals(dearer, "2024-02") == {"acme": 3 + 38 + 4, "beta": 0, "other": 0}
+    assert listed(dearer) == [
+        ("acme", "CATALOG", 19, 57, 38, 0),
+        ("acme", "LATE_EVENT", 15, 19, 4, 0),
+        ("beta", "CATALOG", 20, 60, 0, 40),
+    ]
+    assert sound(dearer)
+
+    # what comes late of it now has the price that was carried, once
+    dearer.receive({"3.jsonl": [used("acme", 4, 1)]}, MARCH)
+    dearer.close(APRIL)
+    assert totals(dearer, "2024-03") == {"acme": 3, "beta": 0, "other": 0}
+    dearer.close(MAY)
+    assert totals(dearer, "2024-04") == {"acme": 0, "beta": 0, "other": 0}
+    assert sound(dearer)
+
+
+def test_what_was_carried_is_taken_back_by_the_catalog_that_was_right(books: Books) -> None:
+    dearer = books.with_catalog(catalog(price="3"))
+    dearer.close(LATER)
+    carry.carry(dearer.lake, dearer.catalog, invoice(books, "beta"), decided(LATER))
+    dearer.close(MARCH)
+    assert totals(dearer, "2024-02")["beta"] == 40
+    again = books.with_catalog(catalog(price="1"))
+    carry.carry(again.lake, again.catalog, invoice(books, "beta"), decided(MARCH))
+    again.close(APRIL)
+    assert totals(again, "2024-03")["beta"] == -40
+
+
+def test_a_reference_that_moved_is_listed_on_both_sides(books: Books) -> None:
+    moved = books.with_catalog(catalog(moved="beta"))
+    moved.close(LATER)
+    assert listed(moved) == [("acme", "ATTRIBUTION", 15, 10, 0, -5), ("beta", "ATTRIBUTION", 20, 25, 0, 5)]
+    carry.carry(moved.lake, moved.catalog, invoice(books, "acme"), decided(LATER))
+    carry.carry(moved.lake, moved.catalog, invoice(books, "beta"), decided(LATER))
+    moved.close(MARCH)
+    assert totals(moved, "2024-02") == {"acme": -5, "beta": 5, "other": 0}
+    assert {row[-1] for row in listed(moved)} == {0}
+    assert sound(moved)
+
+
+def test_what_cannot_be_carried_is_refused(books: Books) -> None:
+    mine = invoice(books, "acme")
+    with pytest.raises(UsageError, match="has nothing to carry: by the catalog of now it would be the same"):
+        carry.to_carry(books.lake, books.catalog, mine, decided(LATER))
+    anew = books.with_catalog(catalog(aggregation="MAX"))
+    anew.close(LATER)
+    assert listed(anew) == []
+    with pytest.raises(UsageError, match="measures usage of acme in a way that it was not measured then"):
+        carry.to_carry(anew.lake, anew.catalog, mine, decided(LATER))
+    reissue.void(books.lake, books.catalog, mine, decided(LATER))
+    with pytest.raises(UsageError, match="is void; its replacement is by the catalog of now"):
+        carry.to_carry(books.lake, books.catalog, invoice(books, "acme"), decided(LATER))
