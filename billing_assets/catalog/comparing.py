@@ -22,16 +22,17 @@ OF_PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Frames that belong to a row of another frame, which has a contract."""
 OF_ALL = ("products", "product_versions", "composites", "selectors")
-NOT_BILLED = ("customers",)
-"""Names and addresses change no amount."""
+NOT_BILLED = ("customers", "expressions")
+"""Names and addresses change no amount; and expressions are those of prices."""
 OF_CUSTOMERS = ("customer_aliases",)
 
 
-def changed_contracts(before: Catalog, after: Catalog) -> pl.LazyFrame:
+def changed_contracts(before: Catalog, after: Catalog, *, terms_alone: bool = False) -> pl.LazyFrame:
     """Grain contract_id: contracts of either catalog of whose lines the two may say different things.
 
     What is shared counts for all that share it: a rate for the contracts of its card, a product for all contracts, a
-    metric for those with a product of it. The mere order of entries is not looked at.
+    metric for those with a product of it. The mere order of entries is not looked at. terms_alone: references of
+    customers are not looked at either.
     """
     one, other = resolve(before), resolve(after)
     both = pl.concat([one.contracts, other.contracts], how="diagonal_relaxed").select(
@@ -39,7 +40,7 @@ def changed_contracts(before: Catalog, after: Catalog) -> pl.LazyFrame:
     )
     found: list[pl.LazyFrame] = []
     for name in CatalogFrames.__dataclass_fields__:
-        if name == "expressions" or name in NOT_BILLED:
+        if name in (*NOT_BILLED, *(OF_CUSTOMERS if terms_alone else ())):
             continue
         rows = _different(getattr(one, name), getattr(other, name))
         found += _contracts_of(name, rows, one, other, both)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from billing_assets.catalog import Catalog, CatalogFrames, changed_contracts, resolve
-from billing_assets.columns import TIMESTAMP
+from billing_assets.columns import DECIMAL, TIMESTAMP
 from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.metering import metric_frame
 from billing_assets.money import zero
@@ -83,25 +83,45 @@ def _of_batch(
     """Grain (line, cause): finalized and recomputed, the amounts before and after what the cause changes. Each cause
     begins where the one before it ends, so that together they are all that differs."""
     again, today, events = OfBatch.of(lake, batch_no, wanted, closed), frames.customer_aliases, marks.events_through
-    carried = wanted.lazy().filter(pl.col("carried_by").is_not_null()).select(PERIOD)
-    steps: list[Recomputed] = [
-        again.with_events(events, today).that_is_carried(),
-        again.with_references(events, today).that_is_carried(),
-        again.by(catalog, events).that_is_carried(),
-    ]
+    carried = wanted.filter(pl.col("carried_by").is_not_null())
+    with_events = again.with_events(events, today).that_is_carried()
+    steps = [with_events, with_events, with_events]
+    if _is_any(lake, _different_references(resolve(again.catalog).customer_aliases, today)):
+        steps[1:] = [again.with_references(events, today).that_is_carried()] * 2
+    if _is_any(lake, changed_contracts(again.catalog, catalog, terms_alone=True)):
+        steps[2] = again.by(catalog, events).that_is_carried()
     found = [
         _step(cause, before, after).join(wanted.lazy(), on=PERIOD, how="semi")
         for cause, before, after in zip(CAUSES[1:], steps, steps[1:], strict=False)
+        if before is not after
     ]
-    if not lake.collect(carried).is_empty():
+    if carried.height:
         billed = again.as_billed(today).that_is_carried()
-        found.append(_step(CAUSES[0], billed, steps[0]).join(carried, on=PERIOD, how="semi"))
-    return lake.collect(pl.concat(found)).lazy()
+        found.append(_step(CAUSES[0], billed, with_events).join(carried.lazy(), on=PERIOD, how="semi"))
+    return lake.collect(pl.concat(found)).lazy() if found else pl.LazyFrame(schema=_STEP)
+
+
+def _is_any(lake: Lake, rows: pl.LazyFrame) -> bool:
+    return not lake.collect(rows.head(1)).is_empty()
+
+
+def _different_references(one: pl.LazyFrame, other: pl.LazyFrame) -> pl.LazyFrame:
+    """References that belong to somebody else, or to somebody in one of two catalogs alone."""
+    keys = ["customer_ref", "customer_id"]
+    return pl.concat([a.join(b, on=keys, how="anti").select(keys) for a, b in ((one, other), (other, one))])
+
+
+_STEP: dict[str, pl.DataType] = {
+    **dict.fromkeys(("invoice_id", "line_item_id", "contract_id", "cause"), pl.String()),
+    "period_start": TIMESTAMP,
+    **dict.fromkeys(("recomputed", "finalized"), DECIMAL),
+}
 
 
 def _step(cause: str, before: Recomputed, after: Recomputed) -> pl.LazyFrame:
     lines = differences(before, after).filter(pl.col("amount") != zero())
-    return lines.select(*_LINE, *PERIOD, cause=pl.lit(cause), recomputed="after", finalized="before")
+    named = lines.with_columns(cause=pl.lit(cause), recomputed="after", finalized="before")
+    return named.select(pl.col(name).cast(dtype) for name, dtype in _STEP.items())
 
 
 def late_lines(lake: Lake, marks: Watermarks) -> pl.LazyFrame:
