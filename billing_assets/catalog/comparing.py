@@ -1,104 +1,136 @@
-"""What two catalogs say differently of a contract, as far as its invoices go."""
+"""What two catalogs say differently of a contract, as far as the amounts of its usage go, and of which time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 import polars as pl
 
 from billing_assets.catalog.book import Catalog
 from billing_assets.catalog.frames import CatalogFrames, resolve
+from billing_assets.columns import TIMESTAMP
 
 CONTRACT = "contract_id"
+SPAN = ("changed_from", "changed_until")
 OF_CARDS = ("rates", "charge_rates", "pricing_unit_conversions")
 OF_PRICES = ("prices", "price_tiers")
 OF_PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "overrides": ("override_tiers", "override_commits"),
+        "overrides": ("override_tiers", "override_commits", "override_targets"),
         "subscriptions": ("subscription_quantities", "subscription_seats"),
         "discounts": ("discount_targets",),
     }
 )
 """Frames that belong to a row of another frame, which has a contract."""
-OF_ALL = ("products", "product_versions", "composites", "selectors")
-NOT_BILLED = ("customers", "expressions")
-"""Names and addresses change no amount; and expressions are those of prices."""
+OF_PRODUCTS = ("products", "product_versions", "composites")
 OF_CUSTOMERS = ("customer_aliases",)
+ELSEWHERE = ("customers", "contract_products", "selectors", "expressions")
+"""Names and addresses change no amount. A product that is new to a contract has a price, which is new; what a balance
+is for decides what it pays, not what usage costs; and expressions are those of prices."""
 
 
 def changed_contracts(before: Catalog, after: Catalog, *, terms_alone: bool = False) -> pl.LazyFrame:
-    """Grain contract_id: contracts of either catalog of whose lines the two may say different things.
+    """contract_id, changed_from, changed_until: of which of its time the two may say different things of a contract; a
+    null is without a bound.
 
-    What is shared counts for all that share it: a rate for the contracts of its card, a product for all contracts, a
-    metric for those with a product of it. The mere order of entries is not looked at. terms_alone: references of
-    customers are not looked at either.
+    What is shared counts for all that share it: a rate for the contracts of its card, a product, or its metric, for
+    those that have it. The mere order of entries is not looked at. terms_alone: references of customers are not either.
     """
     one, other = resolve(before), resolve(after)
-    both = pl.concat([one.contracts, other.contracts], how="diagonal_relaxed").select(
-        CONTRACT, "customer_id", "rate_card_id"
-    )
-    found: list[pl.LazyFrame] = []
-    for name in CatalogFrames.__dataclass_fields__:
-        if name in (*NOT_BILLED, *(OF_CUSTOMERS if terms_alone else ())):
-            continue
-        rows = _different(getattr(one, name), getattr(other, name))
-        found += _contracts_of(name, rows, one, other, both)
+    skipped = (*ELSEWHERE, *(OF_CUSTOMERS if terms_alone else ()))
+    names = [name for name in CatalogFrames.__dataclass_fields__ if name not in skipped]
+    found = [
+        rows
+        for name in names
+        for rows in _of_contracts(name, _different(getattr(one, name), getattr(other, name)), (one, other))
+    ]
     metrics = _changed_metrics(before, after)
     for frames in (one, other):
-        used = frames.contract_products.join(frames.products, on="product_id")
-        found.append(used.filter(pl.col("billable_metric_id").is_in(metrics)).select(CONTRACT))
-    return pl.concat(found).drop_nulls().unique()
+        used = frames.product_versions.filter(pl.col("billable_metric_id").is_in(metrics)).select("product_id")
+        found.append(_without_dates(frames.contract_products.join(used, on="product_id", how="semi")))
+    return pl.concat(found).drop_nulls(CONTRACT).unique()
 
 
-def _contracts_of(
-    name: str, rows: pl.LazyFrame, one: CatalogFrames, other: CatalogFrames, both: pl.LazyFrame
-) -> list[pl.LazyFrame]:
+def _of_contracts(name: str, rows: pl.LazyFrame, both: Iterable[CatalogFrames]) -> list[pl.LazyFrame]:
     """The contracts that the different rows of a frame are about."""
-    columns = rows.collect_schema().names()
-    if name in OF_ALL:
-        return [
-            both.join(rows.select(pl.len() > 0).rename({"len": "is_changed"}), how="cross")
-            .filter("is_changed")
-            .select(CONTRACT)
-        ]
     if name in OF_CUSTOMERS:
-        return [both.join(rows, on="customer_id", how="semi").select(CONTRACT)]
+        return [_without_dates(each.contracts.join(rows, on="customer_id", how="semi")) for each in both]
     if name in OF_CARDS:
-        return [both.join(rows, on="rate_card_id", how="semi").select(CONTRACT)]
+        return [_of_cards(rows, each) for each in both]
+    if name in OF_PRODUCTS:
+        return [_dated(each.contract_products.join(rows, on="product_id")) for each in both]
     if name in OF_PRICES:
-        found = []
-        for frames in (one, other):
-            for card in (frames.rates, frames.charge_rates):
-                named = [card.select("rate_card_id", price_id=price) for price in ("price_id", "commit_price_id")]
-                cards = pl.concat(named).join(rows, on="price_id", how="semi")
-                found.append(both.join(cards, on="rate_card_id", how="semi").select(CONTRACT))
-            found.append(frames.overrides.join(rows, on="price_id", how="semi").select(CONTRACT))
-        return found
+        return [part for each in both for part in _of_prices(rows, each)]
     for owner, parts in OF_PARTS.items():
         if name in parts:
             key = f"{owner.removesuffix('s')}_id"
-            return [getattr(each, owner).join(rows, on=key, how="semi").select(CONTRACT) for each in (one, other)]
-    found = [rows.select(CONTRACT)]
-    if "customer_id" in columns:
-        whole = rows.filter(pl.col(CONTRACT).is_null())
-        found.append(both.join(whole, on="customer_id", how="semi").select(CONTRACT))
+            return [_dated(_spans(getattr(each, owner)).join(rows, on=key, how="semi")) for each in both]
+    own = _dated(rows)
+    if "customer_id" not in rows.collect_schema().names():
+        return [own]
+    shared = rows.filter(pl.col(CONTRACT).is_null()).drop(CONTRACT)
+    return [
+        own,
+        *(_dated(each.contracts.select(CONTRACT, "customer_id").join(shared, on="customer_id")) for each in both),
+    ]
+
+
+def _of_cards(rows: pl.LazyFrame, frames: CatalogFrames) -> pl.LazyFrame:
+    return _dated(frames.contracts.select(CONTRACT, "rate_card_id").join(rows, on="rate_card_id"))
+
+
+def _of_prices(rows: pl.LazyFrame, frames: CatalogFrames) -> list[pl.LazyFrame]:
+    """Prices hold for the time of the rate, or of the override, that has them."""
+    found = [_dated(_spans(frames.overrides).join(rows, on="price_id", how="semi"))]
+    for card in (frames.rates, frames.charge_rates):
+        for column in ("price_id", "commit_price_id"):
+            named = _spans(card).join(rows.select("price_id"), left_on=column, right_on="price_id", how="semi")
+            found.append(_of_cards(named.select("rate_card_id", *SPAN), frames))
     return found
 
 
 def _different(one: pl.LazyFrame, other: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows that only one of two frames has, positions left out."""
+    """Rows that only one of two frames has, with SPAN, the time that they are about; positions left out. Where the two
+    have a row with different ends alone, that is the time from the earlier end on."""
     columns = [name for name in one.collect_schema().names() if not name.endswith("position")]
+    keys = [name for name in columns if name != "ending_before"]
     sides = [
-        frame.select(columns).with_columns(_side=pl.lit(side, dtype=pl.Int64))
+        _spans(frame.select(columns)).select(*keys, *SPAN).with_columns(side=pl.lit(side, dtype=pl.Int64))
         for frame, side in ((one, 1), (other, -1))
     ]
-    return (
-        pl.concat(sides, how="vertical_relaxed")
-        .group_by(columns)
-        .agg(pl.col("_side").sum())
-        .filter(pl.col("_side") != 0)
+    rows = pl.concat(sides, how="vertical_relaxed").group_by(*keys, *SPAN).agg(pl.col("side").sum())
+    alone = rows.filter(pl.col("side") != 0)
+    ends = pl.col("changed_until")
+    moved = (pl.len() == 2) & (pl.col("side").sum() == 0)
+    grouped = alone.group_by(keys).agg(
+        moved=moved, first_end=ends.min(), starts=pl.col("changed_from"), ends=ends, is_open=ends.is_null().any()
     )
+    return (
+        grouped.explode("starts", "ends")
+        .with_columns(
+            changed_from=pl.when("moved").then("first_end").otherwise("starts"),
+            changed_until=pl.when("moved").then(None).otherwise("ends"),
+        )
+        .drop("moved", "first_end", "starts", "ends", "is_open")
+    )
+
+
+def _spans(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """`rows` with SPAN: their own dates, where they have some."""
+    names = rows.collect_schema().names()
+    dates = dict(zip(SPAN, ("starting_at", "ending_before"), strict=True))
+    return rows.with_columns(
+        **{name: pl.col(date) if date in names else pl.lit(None, dtype=TIMESTAMP) for name, date in dates.items()}
+    )
+
+
+def _dated(rows: pl.LazyFrame) -> pl.LazyFrame:
+    return rows.select(CONTRACT, *(pl.col(name).cast(TIMESTAMP) for name in SPAN))
+
+
+def _without_dates(rows: pl.LazyFrame) -> pl.LazyFrame:
+    return rows.select(CONTRACT, *(pl.lit(None, dtype=TIMESTAMP).alias(name) for name in SPAN))
 
 
 def _changed_metrics(before: Catalog, after: Catalog) -> list[str]:

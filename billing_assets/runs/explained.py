@@ -12,8 +12,9 @@ from billing_assets.columns import TIMESTAMP
 from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.pipeline.traced_terms import limits_of, overrides_of, steps_of
 from billing_assets.pipeline.tracing import SPAN
-from billing_assets.runs.late_usage import as_of_batch, carried
+from billing_assets.runs.late_usage import carried
 from billing_assets.runs.periods import closed_periods
+from billing_assets.runs.recomputing import as_of_batch
 from billing_assets.runs.tracing import Recorded, periods_of, traced
 from billing_assets.storage.lake import Lake
 

@@ -39,9 +39,12 @@ def changed_periods(lake: Lake, catalog: Catalog, periods: pl.DataFrame, marks: 
     parts = [closed.filter(pl.col("carried_by").is_not_null())]
     for (version,), rows in recent.group_by("final_catalog_version", maintain_order=True):
         recorded = needed(lake, str(version))
-        changed = lake.collect(changed_contracts(recorded, catalog))
-        changed = changed.join(lake.collect(unmeasured_contracts(recorded, catalog)), on="contract_id", how="anti")
-        parts.append(rows.join(changed, on="contract_id", how="semi"))
+        changed = changed_contracts(recorded, catalog)
+        changed = changed.join(unmeasured_contracts(recorded, catalog), on="contract_id", how="anti")
+        begins = pl.col("changed_from").is_null() | (pl.col("changed_from") < pl.col("period_end"))
+        ends = pl.col("changed_until").is_null() | (pl.col("changed_until") > pl.col("period_start"))
+        touched = rows.lazy().select(*PERIOD, "period_end").join(changed, on="contract_id").filter(begins, ends)
+        parts.append(rows.join(lake.collect(touched.select(PERIOD).unique()), on=PERIOD, how="semi"))
     return pl.concat(parts).unique(PERIOD).sort(PERIOD)
 
 
