@@ -10,7 +10,7 @@ from billing_assets.cli.command import command
 from billing_assets.cli.figures import money
 from billing_assets.cli.output import print_json, record, records, say
 from billing_assets.cli.settings import Settings
-from billing_assets.cli.void import decided, final_invoice
+from billing_assets.cli.void import decided, final_invoice, finish_begun
 
 EXAMPLES = """
 billing regenerate INV-2026-000017 --reason "price corrected; ticket 4711" --dry-run
@@ -35,6 +35,8 @@ def regenerate(
 
     settings.refuse_future(allow_future)
     lake, catalog = settings.lake(), settings.catalog()
+    if not dry_run:
+        finish_begun(lake, settings)
     void, decision = final_invoice(lake, invoice), decided(settings, reason)
     if dry_run:
         books = reissue.replacement_of(lake, catalog, void, decision, lake.committed("books"))

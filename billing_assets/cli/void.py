@@ -40,6 +40,8 @@ def void(
 
     settings.refuse_future(allow_future)
     lake = settings.lake()
+    if not dry_run:
+        finish_begun(lake, settings)
     found, decision = final_invoice(lake, invoice), decided(settings, reason)
     lifecycle.refuse_void(lake, found)
     if not dry_run:
@@ -71,6 +73,13 @@ def returned(lake: Lake, invoice: Row, settings: Settings, *, written: bool) -> 
     else:
         rows = lifecycle.reversals(lake, invoice["invoice_id"], lake.committed("books"), settings.now)
     return records(lake.collect(rows.select("segment_id", "amount", "unit").sort("segment_id", "amount")))
+
+
+def finish_begun(lake: Lake, settings: Settings) -> None:
+    """Finish what a killed process has begun, maybe this very decision: the invoice changes before its batch ends."""
+    from billing_assets.runs import books
+
+    books.apply_decisions(lake, settings.by, settings.now)
 
 
 def final_invoice(lake: Lake, wanted: str) -> Row:

@@ -29,11 +29,15 @@ DAYS = (5, 12, 20)
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Files that arrive, and then the command that meets them."""
+    """Files that arrive, and then the command that meets them.
+
+    `done` is what the command says, with exit code 2, where a killed one before it had done its work.
+    """
 
     name: str
     arriving: tuple[str, ...]
     command: tuple[str, ...]
+    done: str | None = None
 
 
 STAGES = (
@@ -42,6 +46,19 @@ STAGES = (
     Stage("ingest of February", ("february.jsonl.gz", "again.jsonl"), ("ingest", "--now", LATER)),
     Stage("close of February", ("late.parquet",), ("close", "--month", "2026-02", "--now", LATER)),
 )
+VOIDED, HELD, UNPRICED = "INV-2026-000010", "inv_ec26d91e673be518", "inv_21a86e2054e317d8"
+"""What is decided about once the book is closed: a final invoice that drew and bills late usage, a draft of March,
+and the draft of January that waits for a price."""
+WHY = ("--reason", "ticket 4711", "--now", LATER)
+DECISIONS = (
+    Stage("void", (), ("void", VOIDED, *WHY), "is void already"),
+    Stage("regenerate", (), ("regenerate", VOIDED, *WHY), "is replaced already"),
+    Stage("hold", (), ("hold", HELD, *WHY), "is held by hand already"),
+    Stage("release", (), ("release", HELD, *WHY), "is not held"),
+    Stage("waive", (), ("waive", UNPRICED, *WHY), "has no usage without a price"),
+    Stage("close of January again", (), ("close", "--month", "2026-01", "--now", LATER)),
+)
+"""What comes after STAGES: decisions of people, and the close that acts on them."""
 
 
 def new_book(root: Path) -> Path:
@@ -86,10 +103,16 @@ def contents(project: Path) -> dict[str, pl.DataFrame]:
     """Every table, without what records when and by whom; committed rows only."""
     lake = Lake(project / "lake")
     return {
-        name: lake.collect(lake.scan(name).drop(*HISTORY_COLUMNS, *WHEN, strict=False).sort(pl.all()))
+        name: _once(name, lake.collect(lake.scan(name).drop(*HISTORY_COLUMNS, *WHEN, strict=False).sort(pl.all())))
         for name in TABLES
         if lake.exists(name)
     }
+
+
+def _once(name: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """A decision that is made again after a kill is recorded again, and says the same."""
+    decided = name in ("actions", "invoice_events")
+    return rows.drop("action_no", strict=False).unique().sort(pl.all()) if decided else rows
 
 
 def differences(found: Mapping[str, pl.DataFrame], expected: Mapping[str, pl.DataFrame]) -> list[str]:

@@ -3,7 +3,8 @@
     python -m billing_assets_tests.faults.run [KILLS] [SEED]
 
 Commands of a small book are killed with SIGKILL at KILLS (default 60) random instants, each is run again, and every
-table is compared with that of a book that nothing disturbed. Then commands are run beside each other, and
+table is compared with that of a book that nothing disturbed; so are, at half as many instants, commands by which people
+decide about invoices. Then commands are run beside each other, and
 their tables are compared with those of one after the other; every table is damaged, and the message looked at; and the
 book is run on disks that fill up in the middle of a command. Exits with 1 where anything differs.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -20,9 +21,10 @@ from tempfile import TemporaryDirectory
 
 from billing_assets_tests import forking
 from billing_assets_tests.cli.process import environment
+from billing_assets_tests.faults.books import DECISIONS
 from billing_assets_tests.faults.damage import wrong_with_damage
 from billing_assets_tests.faults.disks import can_mount, filled_round, growth_of, wrong_read_only
-from billing_assets_tests.faults.killing import Kill, Undisturbed, killed_round, undisturbed
+from billing_assets_tests.faults.killing import Kill, Round, Undisturbed, killed_round, undisturbed
 from billing_assets_tests.faults.racing import RACES, raced
 
 KILLS, SEED = 60, 1
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         root, random = Path(directory), Random(seed)
         forking.run(("--version",), root, environment())  # the first start of all is slower than the others
         expected = undisturbed(root / "undisturbed")
-        wrong = run_kills(root, expected, wanted, random) + run_races(root)
+        wrong = run_kills(root, expected, wanted, random) + run_decisions(root, wanted // 2, random) + run_races(root)
         wrong += run_damage(root) + run_disks(root, expected, random)
     say(f"{len(wrong)} differences" if wrong else "nothing lost, nothing doubled, nothing left")
     return 1 if wrong else 0
@@ -46,11 +48,25 @@ def main(arguments: Sequence[str]) -> int:
 
 def run_kills(root: Path, expected: Undisturbed, wanted: int, random: Random) -> list[str]:
     """Rounds until that many commands were killed; what went wrong."""
+    return rounds(wanted, expected, lambda number: killed_round(root / str(number), expected, random))
+
+
+def run_decisions(root: Path, wanted: int, random: Random) -> list[str]:
+    """The same of what people decide about the closed book: hold, release, waive, void, regenerate."""
+    base = root / "undisturbed"
+    expected = undisturbed(root / "decided", DECISIONS, base)
+    return rounds(
+        wanted, expected, lambda number: killed_round(root / f"decided-{number}", expected, random, DECISIONS, base)
+    )
+
+
+def rounds(wanted: int, expected: Undisturbed, killed: Callable[[int], Round]) -> list[str]:
+    """Rounds until that many commands were killed; what went wrong."""
     say(f"undisturbed: {', '.join(f'{name} {seconds:.1f} s' for name, seconds in expected.seconds.items())}")
     kills: list[Kill] = []
     wrong: list[str] = []
     for number in count(1):
-        found = killed_round(root / str(number), expected, random)
+        found = killed(number)
         kills, wrong = kills + found.kills, wrong + found.wrong
         at = ", ".join(f"{kill.stage} at {kill.after:.2f} s" for kill in found.kills)
         say(f"round {number}: killed {at}: {'; '.join(found.wrong) or 'as undisturbed'}")

@@ -18,7 +18,7 @@ from billing_assets_tests.faults.mutations import catalog_texts, event_files
 BROKEN = Path(__file__).with_name("broken")
 FILES = {path.name: path.read_bytes() for path in sorted((BROKEN / "events").iterdir())}
 CATALOGS = sorted((BROKEN / "catalogs").iterdir())
-SHORT = settings(max_examples=40, suppress_health_check=list(HealthCheck))
+SHORT = settings(max_examples=25, suppress_health_check=list(HealthCheck))
 
 
 def test_every_row_of_the_broken_files_is_accounted_for(tmp_path: Path) -> None:

@@ -67,11 +67,10 @@ def limit_files(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-@pytest.mark.parametrize("size", [1_000, 4_000])
-def test_a_full_disk_is_named_and_what_was_begun_is_finished(ingested: Path, tmp_path: Path, size: int) -> None:
+def test_a_full_disk_is_named_and_what_was_begun_is_finished(ingested: Path, tmp_path: Path) -> None:
     project = new_book(tmp_path / "project")
     arrive(project, STAGES[0])
-    message = told(project, "ingest", before=partial(limit_files, size))
+    message = told(project, "ingest", before=partial(limit_files, 4_000))
     assert re.search(r"table \w+ cannot be written \(.*\): File too large", message), message
     assert billing(project, *STAGES[0].command).returncode == 0
     assert differences(contents(project), contents(ingested)) == []
