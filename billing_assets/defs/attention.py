@@ -6,6 +6,7 @@ import dagster as dg
 
 from billing_assets.defs.checks import discrepancies
 from billing_assets.defs.failures import told
+from billing_assets.defs.metadata import in_words
 from billing_assets.defs.resources import BillingWorkspace, run_time
 from billing_assets.runs import attention
 
@@ -38,6 +39,6 @@ def attention_checks(
                 asset_key=key.asset_key,
                 passed=rows.is_empty(),
                 severity=dg.AssetCheckSeverity.WARN,
-                description=ABOUT[key],
+                description=in_words(rows),
                 metadata=discrepancies(rows),
             )

@@ -60,7 +60,7 @@ def rated_lines(calendar: Calendar) -> dg.AssetsDefinition:
             "unbilled_usage": {"open_rows": report.unbilled_rows, "dispositions": table(report.unbilled)},
         }
         for name, facts in stored(lake, RATED, pl.col("month") == month).items():
-            yield dg.MaterializeResult(asset_key=name, metadata={**facts, **shown[name]})
+            yield dg.MaterializeResult(asset_key=name, metadata={**shown[name], **facts})
 
     return rating
 
@@ -83,18 +83,22 @@ def invoices(calendar: Calendar) -> dg.AssetsDefinition:
             lake = workspace.open_lake()
             report = runs.finalize(lake, workspace.load_catalog(), month, run_time(context), launched_by(context))
         reports.record("finalization", report)
-        batch = {
+        state = state_of(month, lake, report)
+        context.log.info(f"{month} {state}; {report.rows.get('invoices', 0)} invoice(s) finalized")
+        for held in report.held.select(HELD).to_dicts():
+            context.log.warning(f"held: {held['invoice_id']} of {held['customer_id']}, {held['hold_reasons']}")
+        batch: dict[str, Any] = {
+            "state_of_month": state,
+            "held": table(report.held.select(HELD)),
             "books_batch": report.batch_no or "nothing to finalize",
             "totals": table(report.finalized),
             "top_customers": table(report.top_customers),
-            "held": table(report.held.select(HELD)),
             "not_yet_due": report.not_yet_due,
             "sealed": ", ".join(report.sealed) or "none",
-            "state_of_month": state_of(month, lake, report),
         }
         for name, facts in stored(lake, BOOKS, pl.col("close_month") == month).items():
             written = report.rows.get(name, 0) if report.batch_no else 0
-            yield dg.MaterializeResult(asset_key=name, metadata={**facts, "rows_written": written, **batch})
+            yield dg.MaterializeResult(asset_key=name, metadata={**batch, "rows_written": written, **facts})
         yield from sealed(lake, {month, *report.sealed})
 
     return finalization
@@ -112,7 +116,7 @@ def sealed(lake: Lake, months: Iterable[str]) -> Iterator[dg.AssetMaterializatio
         facts = stored(lake, [SEALS], pl.col("close_month") == row["close_month"])[SEALS]
         seal = {"sealed_at": f"{row['sealed_at']:%Y-%m-%d %H:%M} UTC", "by": row["by"], "books_batch": row["batch_no"]}
         totals = {name: dg.MetadataValue.json(json.loads(row[name])) for name in ("control_totals", "unbilled")}
-        yield dg.AssetMaterialization(SEALS, partition=row["close_month"], metadata={**facts, **seal, **totals})
+        yield dg.AssetMaterialization(SEALS, partition=row["close_month"], metadata={**seal, **totals, **facts})
 
 
 def state_of(month: str, lake: Lake, report: runs.FinalizeReport) -> str:
@@ -137,4 +141,4 @@ def drafts(
         report = runs.refresh_drafts(lake, workspace.load_catalog(), run_time(context))
     reports.record("drafts", report)
     for name, facts in stored(lake, DRAFTS).items():
-        yield dg.MaterializeResult(asset_key=name, metadata={**facts, "totals": table(report.totals)})
+        yield dg.MaterializeResult(asset_key=name, metadata={"totals": table(report.totals), **facts})

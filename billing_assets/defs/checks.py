@@ -9,7 +9,7 @@ import polars as pl
 
 from billing_assets import runs
 from billing_assets.defs.failures import told
-from billing_assets.defs.metadata import table
+from billing_assets.defs.metadata import in_words, table
 from billing_assets.defs.partitions import is_day, month_end
 from billing_assets.defs.resources import BillingWorkspace, ReportBook, run_time
 from billing_assets.defs.specs import BOOKS, DRAFTS, INGESTION, RATED
@@ -92,7 +92,7 @@ def verdict(found: runs.CheckResult) -> dg.AssetCheckResult:
         asset_key=found.invariant.of,
         passed=found.discrepancies.is_empty(),
         severity=severity(found.invariant),
-        description=found.invariant.about,
+        description=in_words(found.discrepancies),
         metadata=discrepancies(found.discrepancies),
     )
 

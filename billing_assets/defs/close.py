@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -13,13 +13,14 @@ from typing import Any
 import dagster as dg
 
 from billing_assets import runs
+from billing_assets.defs.attention import SEALED_IN_TIME
 from billing_assets.defs.definitions import definitions
 from billing_assets.defs.failures import MAX_RETRIES_TAG, NEVER
 from billing_assets.defs.instance import opened_instance
 from billing_assets.defs.jobs import CLOSE, INGEST, METER, REFRESH
 from billing_assets.defs.partitions import DAY_FORMAT
 from billing_assets.defs.resources import NOW_TAG, BillingWorkspace, ReportBook
-from billing_assets.defs.specs import BOOKS, DRAFTS, RATED
+from billing_assets.defs.specs import BOOKS, DRAFTS, RATED, SEALS
 from billing_assets.errors import BillingError, InvariantBreach
 from billing_assets.runs.workspace import Workspace
 from billing_assets.storage.upkeep import sweep
@@ -62,20 +63,21 @@ class Chain:
         }
 
     def run(
-        self, job: str, assets: Sequence[str] | None = None, partition: str | None = None, **tags: str
+        self,
+        job: str,
+        assets: Sequence[str] = (),
+        partition: str | None = None,
+        seals: Collection[dg.AssetCheckKey] = (),
+        tags: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Run a job, or only these assets of it with their checks; the reports of its steps.
+        """Run a job, or only these assets of it with their checks and those of the seals; the reports of its steps.
 
         Raises the BillingError of a failed step as it was raised, and InvariantBreach for a blocking check.
         """
         self.book.entries = {}
         try:
-            self.definitions.resolve_job_def(job).execute_in_process(
-                run_config=QUIET,
-                instance=self.instance,
-                partition_key=partition,
-                asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
-                tags={**self.tags, **tags},
+            self.chosen(job, assets, seals).execute_in_process(
+                run_config=QUIET, instance=self.instance, partition_key=partition, tags={**self.tags, **(tags or {})}
             )
         except dg.Failure as failure:
             raised = failure.__cause__ or failure
@@ -84,6 +86,21 @@ class Chain:
         else:
             return self.book.entries
         raise raised
+
+    def chosen(self, job: str, assets: Sequence[str], seals: Collection[dg.AssetCheckKey]) -> dg.JobDefinition:
+        """The job, or a part of it: of what it only reports on, no asset can be chosen, so its checks are named."""
+        whole = self.definitions.resolve_job_def(job)
+        if not assets:
+            return whole
+        keys = {dg.AssetKey(name) for name in assets}
+        return whole.get_subset(
+            asset_selection=keys,
+            asset_check_selection={*(key for key in self.checks if key.asset_key in keys), *seals},
+        )
+
+    @property
+    def checks(self) -> Iterator[dg.AssetCheckKey]:
+        return (key for one in self.definitions.asset_checks or () for key in one.check_keys)
 
 
 def run_close(
@@ -98,7 +115,7 @@ def run_close(
         end_killed_runs(instance)
         chain = Chain(workspace, now, by, instance)
         lake, catalog = chain.places.open_lake(), chain.places.load_catalog()
-        first = chain.run(INGEST, None if ingest else ["catalog"])
+        first = chain.run(INGEST, () if ingest else ["catalog"])
         metered = meter_stale_days(chain, runs.stale_days(lake, catalog, now))
         months = (month,) if month else runs.due_months(lake, catalog, now)
         closed, drafts = close_months(chain, months)
@@ -119,7 +136,7 @@ def meter_stale_days(chain: Chain, stale: Sequence[date]) -> runs.MeterReport | 
         return None
     first, last = (day.strftime(DAY_FORMAT) for day in (min(stale), max(stale)))
     span = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
-    report: runs.MeterReport = chain.run(METER, **span)["metering"]
+    report: runs.MeterReport = chain.run(METER, tags=span)["metering"]
     return report
 
 
@@ -131,10 +148,11 @@ def close_months(
     What a scheduled close checks first has just been done, or was left out by whoever asked.
     """
     closed = []
+    seals = [key for key in chain.checks if key.asset_key == dg.AssetKey(SEALS)]
     for month in months:
-        found = chain.run(CLOSE, [*RATED, *BOOKS, *(DRAFTS if month == months[-1] else ())], month)
+        found = chain.run(CLOSE, [*RATED, *BOOKS, *(DRAFTS if month == months[-1] else ())], month, seals)
         closed.append((found["rating"], found["finalization"]))
-    last = found if months else chain.run(REFRESH, DRAFTS)
+    last = found if months else chain.run(REFRESH, DRAFTS, seals=[SEALED_IN_TIME])
     return tuple(closed), last["drafts"]
 
 

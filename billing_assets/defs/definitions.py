@@ -19,6 +19,7 @@ from billing_assets.defs.problems import problem_sensor
 from billing_assets.defs.resources import BillingWorkspace, ReportBook, unread_reports
 from billing_assets.errors import BillingError
 
+TOUCHED = "Materializes usage_states for the days that got events, old ones too, once ingestion's checks have passed."
 constant = dg.ResourceDefinition.hardcoded_resource
 
 
@@ -69,7 +70,9 @@ def definitions(workspace: BillingWorkspace | None = None, reports: ReportBook |
         sensors=[
             file_sensor(ingest),
             problem_sensor(key for one in checks for key in one.check_keys),
-            dg.AutomationConditionSensorDefinition("meter_touched_days", target=dg.AssetSelection.all()),
+            dg.AutomationConditionSensorDefinition(
+                "meter_touched_days", target=dg.AssetSelection.assets("usage_states"), description=TOUCHED
+            ),
         ],
         resources={"workspace": places, "reports": unread_reports, **fixed},
         executor=dg.in_process_executor,

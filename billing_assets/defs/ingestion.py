@@ -34,10 +34,10 @@ def catalog(
     reports.record("catalog", record)
     return dg.MaterializeResult(
         metadata={
-            **stored(lake, ["catalog_versions"])["catalog_versions"],
             "catalog_version": record.version,
             "new_version": record.is_new,
             "warnings": listing(record.warnings),
+            **stored(lake, ["catalog_versions"])["catalog_versions"],
         },
         data_version=dg.DataVersion(record.version),
     )
@@ -68,7 +68,7 @@ def ingestion(
     sums = report.files.select(pl.col("rows", "accepted", "rejected", "duplicates").sum()).row(0, named=True)
     batch = {"ingest_batch": report.batch_no or "nothing new", "problems": listing(report.problems), **sums}
     for name, facts in stored(lake, INGESTION).items():
-        yield dg.MaterializeResult(asset_key=name, metadata={**facts, **batch, "details": table(details[name])})
+        yield dg.MaterializeResult(asset_key=name, metadata={**batch, "details": table(details[name]), **facts})
 
 
 def touched_days(lake: Lake, report: IngestReport) -> Iterator[dg.AssetMaterialization]:

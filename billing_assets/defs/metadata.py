@@ -44,6 +44,18 @@ def table(frame: pl.DataFrame, rows: int = SHOWN_ROWS) -> dg.MarkdownMetadataVal
     return dg.MetadataValue.md("\n".join(lines) + (f"\n\n… and {left:,} more" if left else ""))
 
 
+def in_words(frame: pl.DataFrame, rows: int = 2) -> str:
+    """How many rows a frame has, and the first of them, as a sentence; null values are left out."""
+    if frame.is_empty():
+        return "no row breaks it"
+    shown = (
+        ", ".join(f"{name} {_cell(value)}" for name, value in row.items() if value is not None)
+        for row in frame.head(rows).to_dicts()
+    )
+    count = f"{frame.height:,} row{'' if frame.height == 1 else 's'}"
+    return f"{count}: {'; '.join(shown)}{'; …' if frame.height > rows else ''}"
+
+
 def listing(items: Iterable[object]) -> dg.MarkdownMetadataValue:
     """Texts as a markdown list."""
     return dg.MetadataValue.md("\n".join(f"- {item}" for item in items) or "none")

@@ -47,10 +47,10 @@ def usage_states(calendar: Calendar) -> dg.AssetsDefinition:
         facts = stored(lake, ["usage_states"], pl.col("usage_date").is_between(first, last))["usage_states"]
         return dg.MaterializeResult(
             metadata={
-                **facts,
-                "rows_written": report.states_written,
                 "days_metered": len(report.days),
                 "slices_metered": report.slices,
+                "rows_written": report.states_written,
+                **facts,
             }
         )
 

@@ -37,20 +37,22 @@ def problem_sensor(keys: Iterable[dg.AssetCheckKey]) -> dg.SensorDefinition:
         standing = {one["name"]: one for one in checks(context.instance, watched)}
         report = news(standing, told, list(failed_runs(context.instance, since)))
         if report is not None:
-            context.log.info(report["text"])
             hand_over(report)
         kept = {name: token for name, token in told.items() if name not in standing}
         known = {name: one["token"] for name, one in standing.items() if not one["passed"]}
         context.update_cursor(json.dumps({"at": now.isoformat(), "told": {**kept, **known}}))
-        return dg.SkipReason(report["text"] if report else summary(known))
+        message = report["text"] if report else summary(known)
+        context.log.info(message)
+        return dg.SkipReason(message)
 
     return report_problems
 
 
 def checks(instance: dg.DagsterInstance, keys: Sequence[dg.AssetCheckKey]) -> Iterator[dict[str, Any]]:
     """The last verdict on each check that has one; nothing of a check that is just being asked."""
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     for key in keys:
-        record = instance.get_latest_asset_check_evaluation_record(key)
+        record = latest.get(key)
         event = record.event.dagster_event if record and record.event else None
         if record is None or event is None or event.event_type != dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             continue
@@ -95,7 +97,7 @@ def news(
     resolved = sorted(name for name in told if name in standing and standing[name]["passed"])
     if not (fresh or resolved or failed):
         return None
-    lines = [f"{one['severity']} {one['name']}, {one['discrepancies']} row(s): {one['description']}" for one in fresh]
+    lines = [f"{one['severity']} {one['name']}: {one['description']}" for one in fresh]
     lines += [f"FAILED RUN {one['run_id'][:8]} {one['job']} {one['partition'] or ''}: {one['why']}" for one in failed]
     lines += [f"in order again: {name}" for name in resolved]
     problems = [{name: value for name, value in one.items() if name not in ("token", "passed")} for one in fresh]

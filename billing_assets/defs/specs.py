@@ -8,7 +8,9 @@ from typing import Any
 
 import dagster as dg
 
+from billing_assets.columns import DECIMAL, TIMESTAMP
 from billing_assets.schemas import TABLES, TableSpec
+from billing_assets.schemas.reference import TYPE_NAMES
 
 OWNERS = ["team:billing"]
 KINDS = {"polars", "deltalake"}
@@ -22,6 +24,8 @@ SEALS = "month_closes"
 DRAFTS = ("draft_invoices", "draft_line_items", "invoice_variances", "pending_ledger_entries", "balances")
 
 
+UI_TYPES = {**TYPE_NAMES, DECIMAL: "decimal(38,12)", TIMESTAMP: "timestamp, UTC"}
+"""Where docs/tables.md says once what a word means."""
 DAILY = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=26), fail_window=timedelta(days=3))
 """Of what every close, and every schedule, renews at least once a day."""
 MONTHLY = dg.FreshnessPolicy.cron(deadline_cron="0 12 3 * *", lower_bound_delta=timedelta(days=2, hours=12))
@@ -50,7 +54,12 @@ def asset_specs(names: Sequence[str], group: str, deps: Iterable[Any], **extra: 
 def described(spec: TableSpec) -> dict[str, Any]:
     """What the UI shows of a table before any run: its name, its columns with their comments, how it is partitioned."""
     columns = [
-        dg.TableColumn(one.name, str(one.dtype), one.comment, dg.TableColumnConstraints(nullable=one.nullable))
+        dg.TableColumn(
+            one.name,
+            UI_TYPES[one.dtype],
+            one.comment,
+            dg.TableColumnConstraints(nullable=one.nullable),
+        )
         for one in spec.columns.values()
     ]
     return {

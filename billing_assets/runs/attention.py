@@ -16,7 +16,11 @@ from billing_assets.storage.lake import Lake
 PATIENCE = timedelta(days=4)
 """How long after its grace period a month may stay open before somebody should look."""
 
-HELD = ("customer_id", "hold_reasons", "total", "currency", "period_start", "period_end", "contract_id", "invoice_id")
+HELD = (
+    pl.col("customer_id"),
+    pl.col("hold_reasons").str.replace_all(r'[\[\]"]', ""),
+    *(pl.col(name) for name in ("total", "currency", "period_start", "period_end", "contract_id", "invoice_id")),
+)
 """What is shown of a held invoice, the reason first: a wide table is cut at its right."""
 
 

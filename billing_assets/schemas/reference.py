@@ -36,7 +36,7 @@ SECTIONS: Mapping[str, str] = {
 }
 """Sections of the page by the schema module of a table's model, in the page's order."""
 
-_TYPES: Mapping[pl.DataType, str] = {
+TYPE_NAMES: Mapping[pl.DataType, str] = {
     pl.String(): "text",
     pl.Int64(): "integer",
     pl.Boolean(): "boolean",
@@ -70,7 +70,8 @@ def _table(spec: TableSpec) -> Iterator[str]:
     yield f"{' '.join(facts)}\n"
     yield "| column | type | null | meaning |\n|---|---|---|---|"
     for column in (*spec.columns.values(), *spec.open_columns):
-        yield f"| `{_name(column)}` | {_TYPES[column.dtype]} | {'yes' if column.nullable else ''} | {column.comment} |"
+        kind, null = TYPE_NAMES[column.dtype], "yes" if column.nullable else ""
+        yield f"| `{_name(column)}` | {kind} | {null} | {column.comment} |"
     yield ""
 
 

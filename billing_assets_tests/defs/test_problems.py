@@ -22,7 +22,7 @@ def evaluate(instance: dg.DagsterInstance, rows: str) -> None:
         check_name=HELD.name,
         passed=not rows,
         severity=dg.AssetCheckSeverity.WARN,
-        description="No invoice is held.",
+        description="1 row: customer_id acme",
         metadata={"discrepancies": dg.MetadataValue.int(1), "rows": dg.MetadataValue.md(rows or "none")},
     )
     instance.report_runless_asset_event(found)
@@ -45,7 +45,7 @@ def test_a_problem_is_reported_once_until_it_changes_or_is_over(
     assert tick(instance, None)[0] == "every check passes"
     evaluate(instance, "| acme | UNRATED_USAGE |")
     said, cursor = tick(instance, None)
-    assert said == "WARN draft_invoices:nothing_held, 1 row(s): No invoice is held."
+    assert said == "WARN draft_invoices:nothing_held: 1 row: customer_id acme"
     evaluate(instance, "| acme | UNRATED_USAGE |")
     again, cursor = tick(instance, cursor)
     assert again == "nothing new; still draft_invoices:nothing_held"
