@@ -16,8 +16,10 @@ from billing_assets.defs.readiness import refuse_behind
 from billing_assets.defs.resources import BillingWorkspace, ReportBook, launched_by, run_time
 from billing_assets.defs.specs import BOOKS, DAILY, DRAFTS, LAKE_POOL, MONTHLY, RATED, SEALS, asset_spec, asset_specs
 from billing_assets.runs.attention import HELD
+from billing_assets.runs.billing import totals
 from billing_assets.storage.lake import Lake
 
+TOP_CUSTOMERS = 10
 MONTHS_OF_USAGE = 12
 """A month's invoices may bill usage of up to a year before its end (annual billing periods)."""
 
@@ -90,9 +92,9 @@ def invoices(calendar: Calendar) -> dg.AssetsDefinition:
         batch: dict[str, Any] = {
             "state_of_month": state,
             "held": table(report.held.select(HELD)),
+            **of_month(lake, month),
+            "finalized_now": report.rows.get("invoices", 0),
             "books_batch": report.batch_no or "nothing to finalize",
-            "totals": table(report.finalized),
-            "top_customers": table(report.top_customers),
             "not_yet_due": report.not_yet_due,
             "sealed": ", ".join(report.sealed) or "none",
         }
@@ -117,6 +119,17 @@ def sealed(lake: Lake, months: Iterable[str]) -> Iterator[dg.AssetMaterializatio
         seal = {"sealed_at": f"{row['sealed_at']:%Y-%m-%d %H:%M} UTC", "by": row["by"], "books_batch": row["batch_no"]}
         totals = {name: dg.MetadataValue.json(json.loads(row[name])) for name in ("control_totals", "unbilled")}
         yield dg.AssetMaterialization(SEALS, partition=row["close_month"], metadata={**seal, **totals, **facts})
+
+
+def of_month(lake: Lake, month: str) -> dict[str, Any]:
+    """What the month's invoices come to that stand, whichever run finalized them, and its largest customers."""
+    standing = lake.scan("invoices", pl.col("close_month") == month, pl.col("status") == "FINALIZED")
+    invoices = lake.collect(standing.select("invoice_type", "customer_id", "currency", "total"))
+    largest = totals(invoices, "customer_id", "currency").sort("total", descending=True)
+    return {
+        "totals": table(totals(invoices, "invoice_type", "currency")),
+        "top_customers": table(largest.head(TOP_CUSTOMERS)),
+    }
 
 
 def state_of(month: str, lake: Lake, report: runs.FinalizeReport) -> str:
