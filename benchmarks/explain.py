@@ -1,6 +1,6 @@
 """How much of a large lake is read to explain an invoice, one line of it, or one event.
 
-    python -m benchmarks.explain [--events 10000000] [--groups typical]
+    python -m benchmarks.explain [--events 10000000] [--groups typical] [--months 3]
 
 The month is closed once. Then every question is asked in a process of its own, twice: the first time brings modules in,
 the second is measured by what the kernel counts as read by the process (`rchar` of /proc/self/io, thus on Linux alone).
@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks import world
-from benchmarks.make_data import BY, ensure, fresh_copy, place
+from benchmarks.make_data import BY, append_month, ensure, fresh_copy, place
 from benchmarks.measuring import MIB, Watch, machine, measured, table
 from billing_assets import runs
 from billing_assets.catalog import load_catalog
@@ -46,7 +46,7 @@ def ask(lake: Lake, question: str) -> int:
     made = [explain_line(one, lines, basis) for one in chosen]
     if not all(one.holds for one in made):
         raise SystemExit("an explanation does not agree with its line")
-    return sum(len(one.events) for one in made)
+    return sum(one.events.height for one in made if one.events is not None)
 
 
 def about(lake: Lake, question: str) -> tuple[str, str | None, date | None]:
@@ -81,18 +81,22 @@ def size(root: Path) -> int:
     return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
 
 
-def close(lake: Lake, count: int, groups: str) -> None:
+def close(lake: Lake, count: int, groups: str, months: int) -> None:
+    """Close the first month; of those after it there are the events alone."""
     catalog = load_catalog(place(count, groups)[1])
     runs.meter(lake, catalog, world.day_of(0), world.day_of(world.DAYS - 1))
     runs.rate_month(lake, catalog, world.MONTH, world.NOW)
     runs.finalize(lake, catalog, world.MONTH, world.NOW, BY)
     runs.refresh_drafts(lake, catalog, world.NOW)
+    for month in range(1, months):
+        append_month(lake, catalog, count, groups, month)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--groups", choices=world.GROUPS, default="typical")
+    parser.add_argument("--months", type=int, default=3, help="months of so many events each, of which one is closed")
     parser.add_argument("--here", nargs=2, metavar=("LAKE", "QUESTION"), help="measure one in this process, as JSON")
     options = parser.parse_args()
     if options.here:
@@ -100,11 +104,11 @@ def main() -> None:
         return
     ensure(options.events, options.groups)
     with fresh_copy(options.events, options.groups) as lake:
-        close(lake, options.events, options.groups)
-        print(report(Path(lake.root), options.events, options.groups))
+        close(lake, options.events, options.groups, options.months)
+        print(report(Path(lake.root), options.events, options.groups, options.months))
 
 
-def report(root: Path, count: int, groups: str) -> str:
+def report(root: Path, count: int, groups: str, months: int) -> str:
     """A row per question: how much was read, and what part of the lake that is."""
     rows: list[list[object]] = []
     whole = size(root)
@@ -114,7 +118,7 @@ def report(root: Path, count: int, groups: str) -> str:
         share = f"{100 * found['read'] / whole:.2f} %"
         rows.append([question, f"{found['read'] / MIB:.1f}", share, f"{seconds:.1f}", f"{cpu:.1f}", found["found"]])
     titles = ["question", "MiB read", "of the lake", "seconds", "CPU s", "found"]
-    title = f"{count:,} events, {groups}; a lake of {whole / MIB:,.0f} MiB; {machine()}"
+    title = f"{months} months of {count:,} events, {groups}; a lake of {whole / MIB:,.0f} MiB; {machine()}"
     return f"{title}\n\n{table(titles, rows)}"
 
 

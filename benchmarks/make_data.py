@@ -58,6 +58,22 @@ def make(count: int, groups: str) -> tuple[Lake, Catalog]:
     return lake, catalog
 
 
+def append_month(lake: Lake, catalog: Catalog, count: int, groups: str, month: int) -> None:
+    """As many events of the thirty days that come `month` times thirty days later, as the next batch."""
+    days = range(month * world.DAYS, (month + 1) * world.DAYS)
+    intent = intent_of([_file(day) for day in days], catalog, world.NOW)
+
+    def write(batch: batches.Batch) -> None:
+        events = _events(count, world.GROUPS[groups], days).with_columns(
+            ingest_batch=pl.lit(batch.batch_no, dtype=pl.Int64)
+        )
+        for table in batch.tables:
+            batch.write(table, events if table == "events" else TABLES[table].empty())
+        batch.commit({"files": world.DAYS})
+
+    batches.run(lake, SEQUENCE, lambda _: intent, write, clock=_clock, by=BY)
+
+
 def ensure(count: int, groups: str) -> None:
     """Make the lake if there is none of that size."""
     if not (place(count, groups)[0] / "batches").exists():
@@ -98,13 +114,13 @@ def _rows(day: int, count: int) -> int:
     return (day + 1) * count // world.DAYS - day * count // world.DAYS
 
 
-def _events(count: int, groups: world.Groups) -> pl.LazyFrame:
-    """All events in the order of the table, of which one day is in memory at a time."""
+def _events(count: int, groups: world.Groups, days: range | None = None) -> pl.LazyFrame:
+    """All events, or those of some days, in the order of the table, of which one day is in memory at a time."""
 
     def read(
         columns: list[str] | None, predicate: pl.Expr | None, limit: int | None, _: int | None
     ) -> Iterator[pl.DataFrame]:
-        for day in range(world.DAYS):
+        for day in range(world.DAYS) if days is None else days:
             rows = world.events_of_day(day, count, _rows(day, count), groups).lazy()
             rows = rows if predicate is None else rows.filter(predicate)
             yield (rows if columns is None else rows.select(columns)).collect()

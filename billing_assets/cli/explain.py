@@ -161,7 +161,7 @@ def as_json(made: Explanation) -> dict[str, Any]:
                     "ingest_batch",
                 )
             }
-            for one in made.events
+            for one in ([] if made.events is None else records(made.events))
         ],
         "checks": [
             {"what": one.what, "stated": one.stated, "found": one.found, "holds": one.holds} for one in made.checks

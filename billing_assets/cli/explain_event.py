@@ -99,14 +99,17 @@ def matching(conditions: Sequence[Row]) -> dict[str, bool]:
 
 def parts_of(found: Told) -> Iterator[Part]:
     """The lines that an explanation of their invoice lists the event under."""
-    key = (found.event["transaction_id"], found.event["ingest_batch"])
+    import polars as pl
+
+    is_it = pl.col("transaction_id") == found.event["transaction_id"]
+    is_it &= pl.col("ingest_batch") == found.event["ingest_batch"]
     for candidate in found.candidates:
         lines = records(candidate.lines)
         for line in lines:
-            for one in explain_line(line, lines, candidate.basis).events:
+            events = explain_line(line, lines, candidate.basis).events
+            for one in [] if events is None else records(events.filter(is_it)):
                 metric = line["billable_metric_id"] or one["billable_metric_id"]
-                if (one["transaction_id"], one["ingest_batch"]) == key:
-                    yield Part(candidate.invoice, {**line, "billable_metric_id": metric}, one["value"], one["adds"])
+                yield Part(candidate.invoice, {**line, "billable_metric_id": metric}, one["value"], one["adds"])
 
 
 def decided(found: Told, metric: str, place: Row | None, parts: Sequence[Part], *, usable: bool) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from billing_assets.cli.explain_line import Check, Explanation, line_key, of_line, of_span
+from billing_assets.cli.explain_line import Check, Explanation, line_key, of_line, span_frame
 from billing_assets.cli.figures import counted, money
 from billing_assets.cli.output import Row, records
 
@@ -48,6 +48,8 @@ def _is_usage(line: Row) -> bool:
 
 
 def _late_usage(made: Explanation, late: Late, carried: Decimal) -> Explanation:
+    import polars as pl
+
     line = made.line
     before, after = (
         sum((one["amount"] for one in of_line(frames["whole"], line)), Decimal(0))
@@ -60,8 +62,8 @@ def _late_usage(made: Explanation, late: Late, carried: Decimal) -> Explanation:
          f"since by other late lines = {money(after - before - carried, unit)} {unit}")
     )  # fmt: skip
     made.checks.append(Check("amount of the late usage", stated, after - before - carried))
-    new = [one for one in of_span(late.after["events"], line) if one["ingest_batch"] > late.seen_through]
-    made.facts.append(("events since", f"{counted(len(new), 'event')} that came after the period was closed"))
+    new = span_frame(late.after["events"], line).filter(pl.col("ingest_batch") > late.seen_through)
+    made.facts.append(("events since", f"{counted(new.height, 'event')} that came after the period was closed"))
     old = {one["hour_start"]: one["quantity"] for one in of_line(late.before["hours"], line)}
     hours = [
         {**one, "quantity": one["quantity"] - old.get(one["hour_start"], Decimal(0))}

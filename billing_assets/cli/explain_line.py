@@ -39,13 +39,13 @@ class Check:
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """facts: label and text, in the order in which they are read. terms: what of the catalog they cite, by its role.
-    hours, events: all of them; empty where the line has none."""
+    hours, events: all of them; none where the line has none."""
 
     line: Row
     facts: list[tuple[str, str]] = field(default_factory=list)
     terms: dict[str, Cited] = field(default_factory=dict)
     hours: Sequence[Row] = ()
-    events: Sequence[Row] = ()
+    events: pl.DataFrame | None = None
     checks: list[Check] = field(default_factory=list)
 
     @property
@@ -159,7 +159,7 @@ def _with_usage(made: Explanation, lines: Sequence[Row], found: Explained) -> Ex
         made.terms["metric"] = metric
         made.facts.append(("metric", f"{metric.id}: {metric.text}"))
     hours = _hours(found.usage, line)
-    spans, events = of_span(found.usage["spans"], line), of_span(found.usage["events"], line)
+    spans, events = of_span(found.usage["spans"], line), span_frame(found.usage["events"], line)
     product = cited_product(catalog, line["product_id"], line["starting_at"])
     conversion = getattr(product, "quantity_conversion", None)
     rounding = getattr(product, "quantity_rounding", None)
@@ -182,13 +182,13 @@ def _with_usage(made: Explanation, lines: Sequence[Row], found: Explained) -> Ex
         )
     )
     if not is_fee(line):
-        made.checks.append(Check("events", line["event_count"], len(events)))
-    if events and all(one["adds"] is not None for one in events):
-        adds = sum((one["adds"] for one in events), Decimal(0))
-        made.checks.append(Check("sum over the events", measured, adds))
+        made.checks.append(Check("events", line["event_count"], events.height))
+    if events.height and not events["adds"].null_count():
+        made.checks.append(Check("sum over the events", measured, events.select("adds").sum().item()))
     for level in _opening(found.usage, line):
         made.facts.append(("level before", f"{number(level)} when the period begins"))
-    touching = _near(events, hours, line)
+    is_part = line["tier_level"] is not None or is_fee(line)
+    touching = in_hours(events, line_frame(found.usage["hours"], line)) if is_part else events
     return Explanation(line, made.facts, made.terms, hours, touching, made.checks)
 
 
@@ -211,19 +211,29 @@ def line_key(line: Row) -> tuple[Any, ...]:
     return (*span_key(line), line["tier_level"], is_fee(line))
 
 
-def of_span(frame: pl.DataFrame, line: Row) -> list[dict[str, Any]]:
+def span_frame(frame: pl.DataFrame, line: Row) -> pl.DataFrame:
+    """Rows of a frame by SPAN that are the line's."""
     import polars as pl
 
     names = ("product_id", "pricing_group_values", "presentation_group_values", "starting_at", "ending_before")
     same = [pl.col(name).eq_missing(pl.lit(line[name])) for name in names]
-    return records(frame.filter(pl.col("contract_id") == line["origin_contract_id"], *same))
+    return frame.filter(pl.col("contract_id") == line["origin_contract_id"], *same)
+
+
+def line_frame(frame: pl.DataFrame, line: Row) -> pl.DataFrame:
+    """Rows of a frame by LINE: of the same tier, of fees or of what is counted."""
+    import polars as pl
+
+    tier = pl.col("tier_level").eq_missing(pl.lit(line["tier_level"]))
+    return span_frame(frame, line).filter(tier, pl.col("is_fee") == is_fee(line))
+
+
+def of_span(frame: pl.DataFrame, line: Row) -> list[dict[str, Any]]:
+    return records(span_frame(frame, line))
 
 
 def of_line(frame: pl.DataFrame, line: Row) -> list[dict[str, Any]]:
-    """Rows of a frame by LINE: of the same tier, of fees or of what is counted."""
-    return [
-        one for one in of_span(frame, line) if one["tier_level"] == line["tier_level"] and one["is_fee"] == is_fee(line)
-    ]
+    return records(line_frame(frame, line))
 
 
 def _hours(usage: Mapping[str, pl.DataFrame], line: Row) -> list[dict[str, Any]]:
@@ -245,9 +255,11 @@ def _opening(usage: Mapping[str, pl.DataFrame], line: Row) -> Iterator[Decimal]:
     yield from usage["levels"].filter(owner, start, *same)["opening_level"]
 
 
-def _near(events: list[dict[str, Any]], hours: Sequence[Row], line: Row) -> list[dict[str, Any]]:
-    """Of a tier or a fee the events of the hours in which it moves; else all of the line's dates."""
-    if line["tier_level"] is None and not is_fee(line):
-        return events
-    spans = [(one["hour_start"], one["hour_end"]) for one in hours]
-    return [one for one in events if any(start <= one["placed_at"] < end for start, end in spans)]
+def in_hours(events: pl.DataFrame, hours: pl.DataFrame) -> pl.DataFrame:
+    """The events of these hours, in their order: of a tier or a fee those of the hours in which it moves."""
+    import polars as pl
+
+    placed = events.with_row_index("position").sort("placed_at")
+    spans = hours.select("hour_start", "hour_end").sort("hour_start")
+    met = placed.join_asof(spans, left_on="placed_at", right_on="hour_start", check_sortedness=False)
+    return met.filter(pl.col("placed_at") < pl.col("hour_end")).sort("position").select(events.columns)

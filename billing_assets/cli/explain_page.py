@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
 
 from billing_assets.cli.explain_line import Explanation, line_key
 from billing_assets.cli.figures import counted, group, moment, money, number, span, tier
-from billing_assets.cli.output import Column, Row, heading, loud, print_table, say
+from billing_assets.cli.output import Column, Row, heading, loud, print_table, records, say
 from billing_assets.cli.output import paragraph as wrapped
+
+if TYPE_CHECKING:
+    import polars as pl
 
 LABEL = 18
 """Columns that a label takes."""
@@ -102,31 +106,31 @@ def _unless_said(text: str, line_number: int, said: dict[Hashable, int]) -> str:
 
 def _print_usage(made: Explanation, limit: int, said: dict[Hashable, int]) -> None:
     """Hours and events, once for lines that share them."""
-    key = (line_key(made.line), len(made.hours), len(made.events))
+    events = 0 if made.events is None else made.events.height
+    key = (line_key(made.line), len(made.hours), events)
     first = said.setdefault(key, made.line["line_number"])
-    if made.events and first != made.line["line_number"]:
-        hours, events = counted(len(made.hours), "hour"), counted(len(made.events), "event")
-        say(f"    {hours} and {events}: those of line {first}")
+    if events and first != made.line["line_number"]:
+        say(f"    {counted(len(made.hours), 'hour')} and {counted(events, 'event')}: those of line {first}")
         return
-    _print_rows(made.hours, HOURS, limit, "hour")
-    _print_rows(made.events, _shown(EVENTS, made.events), limit, "event")
+    _print_rows(made.hours[:limit], HOURS, len(made.hours), "hour")
+    if made.events is not None:
+        _print_rows(records(made.events.head(limit)), _shown(EVENTS, made.events), events, "event")
 
 
-def _shown(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:
+def _shown(columns: Sequence[Column], rows: pl.DataFrame) -> list[Column]:
     """Without the columns that no row has anything in."""
-    empty = [name for name in ("value", "adds", "level") if all(row[name] is None for row in rows)]
+    empty = [name for name in ("value", "adds", "level") if rows[name].null_count() == rows.height]
     titles = {"value": "value", "adds": "adds", "level": "level after"}
     return [one for one in columns if one.title not in [titles[name] for name in empty]]
 
 
-def _print_rows(rows: Sequence[Row], columns: Sequence[Column], limit: int, what: str) -> None:
-    if not rows:
-        return
-    if limit:
-        print_table(rows[:limit], columns, indent=4)
-    if len(rows) > limit:
-        rest = counted(len(rows) - limit, f"more {what}" if limit else what)
-        say(f"    {'... and ' if limit else ''}{rest}; --limit shows more, --format json all")
+def _print_rows(rows: Sequence[Row], columns: Sequence[Column], count: int, what: str) -> None:
+    """The first rows of `count`."""
+    if rows:
+        print_table(rows, columns, indent=4)
+    if count > len(rows):
+        rest = counted(count - len(rows), f"more {what}" if rows else what)
+        say(f"    {'... and ' if rows else ''}{rest}; --limit shows more, --format json all")
 
 
 def _print_checks(made: Sequence[Explanation]) -> None:

@@ -67,7 +67,10 @@ def received(lake: Lake, transaction_id: str, on: date | None = None) -> Receive
     """on: the day of the event's timestamp, where it is known; no other is read then."""
     is_it = pl.col("transaction_id") == transaction_id
     of_day = [] if on is None else [pl.col("event_date") == on]
-    events = lake.scan("events", *of_day, is_it)
+    # Where it is first, so that of all events the ids alone are read.
+    where = lake.collect(lake.scan("events", *of_day, is_it).select("event_date", "customer_ref", "ingest_batch"))
+    places = [pl.col(name).is_in(where[name].unique().to_list()) for name in where.columns]
+    events = lake.scan("events", *places, is_it)
     found = lake.collect_all(
         {
             "accepted": events.select(pl.exclude("^(property|number)_.*$")).sort("ingest_batch"),

@@ -46,7 +46,7 @@ def test_every_figure_agrees_with_the_events_behind_it(
     usage = [one for one in made if one.line["line_type"] == "usage"]
     assert all(one.checks for one in usage)
     assert [check for one in made for check in one.checks if not check.holds] == []
-    assert sum(len(one.events) for one in usage if one.line["event_count"] is not None) > 0
+    assert sum(one.events.height for one in usage if one.events is not None) > 0
 
 
 def test_an_application_says_the_balance_before_and_after(closed_sample: ClosedSample) -> None:
