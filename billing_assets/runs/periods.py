@@ -71,12 +71,21 @@ def started_periods(
 def closed_periods(lake: Lake, books_through: int) -> pl.LazyFrame:
     """Grain (contract, billing period): CLOSED and batch_no, of periods billed by an invoice that stands, or skipped.
 
-    events_through counts late usage that is billed, too; billed_through does not.
+    events_through counts late usage that is billed, too; billed_through does not. Late usage that a void invoice had
+    billed is to be billed again: what later ones had billed beside it, up to the void, does not count either.
     """
     rows = lake.scan("closed_periods", through={"batch_no": books_through}).select(*CLOSED, "batch_no")
     standing = rows.join(void_invoices(lake, books_through), on="invoice_id", how="anti")
     period = ["contract_id", "period_start"]
-    late = standing.filter("is_late").group_by(period).agg(late_through=pl.col("events_through").max())
+    voids = lake.scan("invoice_events", through={"batch_no": books_through}).filter(pl.col("event") == "VOIDED")
+    undone = rows.filter("is_late").join(voids.select("invoice_id", voided_in="batch_no"), on="invoice_id")
+    between = (
+        standing.filter("is_late")
+        .join(undone.select(*period, "voided_in", undone_in="batch_no"), on=period)
+        .filter(pl.col("batch_no") > pl.col("undone_in"), pl.col("batch_no") < pl.col("voided_in"))
+    )
+    counting = standing.filter("is_late").join(between, on=[*period, "batch_no"], how="anti")
+    late = counting.group_by(period).agg(late_through=pl.col("events_through").max())
     return (
         standing.filter(~pl.col("is_late"))
         .join(late, on=period, how="left")

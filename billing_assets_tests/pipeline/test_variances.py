@@ -163,3 +163,18 @@ def test_what_cannot_be_carried_is_refused(books: Books) -> None:
     reissue.void(books.lake, books.catalog, mine, decided(LATER))
     with pytest.raises(UsageError, match="is void; its replacement is by the catalog of now"):
         carry.to_carry(books.lake, books.catalog, invoice(books, "acme"), decided(LATER))
+
+
+def test_late_usage_of_a_void_invoice_is_billed_again_though_another_had_billed_more_since(books: Books) -> None:
+    books.receive({"2.jsonl": [used("acme", 2, 4)]}, LATER)
+    books.close(MARCH)
+    books.receive({"3.jsonl": [used("acme", 3, 1)]}, MARCH)
+    books.close(APRIL)
+    assert (totals(books, "2024-02")["acme"], totals(books, "2024-03")["acme"]) == (4, 1)
+    mine = invoice(books, "acme", "2024-02")
+    reissue.void(books.lake, books.catalog, mine, decided(APRIL))
+    [void] = books.lake.scan("invoices").filter(invoice_id=mine["invoice_id"]).collect().to_dicts()
+    again = reissue.regenerate(books.lake, books.catalog, void, decided(APRIL))
+    assert again.rows["invoices"]["total"].to_list() == [4]
+    books.close(MAY)
+    assert totals(books, "2024-04")["acme"] == 0
