@@ -23,6 +23,7 @@ from billing_assets.cli import (
     usage,
     validate,
     variances,
+    verify,
     void,
     waive,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "usage",
     "validate",
     "variances",
+    "verify",
     "void",
     "waive",
 ]

@@ -20,7 +20,7 @@ from billing_assets.pipeline import Inputs, charging_terms, month_after, open_sc
 from billing_assets.reconcile import gate, ledger_gate
 from billing_assets.runs import batches, lifecycle, manual_entries, manual_holds
 from billing_assets.runs.billing import forget_billed, totals
-from billing_assets.runs.catalogs import keep_version, recorded_catalog
+from billing_assets.runs.catalogs import keep_version, needed
 from billing_assets.runs.inputs import (
     counting,
     holding,
@@ -142,13 +142,12 @@ def encoded(marks: Watermarks) -> dict[str, Any]:
 
 def resumed(lake: Lake, batch: batches.Batch) -> Books:
     """The books of a batch that another process opened, from its intent alone."""
-    intent = batch.intent
-    catalog = recorded_catalog(lake, intent["catalog_version"])
-    if catalog is None:
-        raise InvariantBreach(
-            f"batch {batch.batch_no} of {SEQUENCE} names catalog {intent['catalog_version']}, which the table "
-            "catalog_versions does not have"
-        )
+    return computed_from(lake, batch.intent)
+
+
+def computed_from(lake: Lake, intent: Mapping[str, Any]) -> Books:
+    """The books of a batch that finalizes invoices, from its intent. Raises InvariantBreach without its catalog."""
+    catalog = needed(lake, intent["catalog_version"])
     marks = Watermarks(
         events_through=intent["events_through"],
         ledger_through=intent["ledger_through"],
