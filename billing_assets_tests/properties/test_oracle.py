@@ -43,7 +43,7 @@ def test_many_generated_books_in_one_close(tmp_path: Path) -> None:
     assert sum(map(len, found.engine.lines.values())) > 8 * BOOKS_A_CLOSE
 
 
-@settings(max_examples=2, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@settings(max_examples=1, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(strategies.many_books(6, 14))
 def test_books_of_hypothesis(books: list[Book]) -> None:
     """The same generator; add Phase.shrink to make a failure small, which takes minutes."""

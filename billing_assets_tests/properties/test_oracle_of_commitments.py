@@ -27,7 +27,7 @@ def test_three_closes_of_generated_books(tmp_path: Path) -> None:
     assert not found, f"{len(found)} differences:\n" + "\n".join(found[:SHOWN])
 
 
-@settings(max_examples=2, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@settings(max_examples=1, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(drawn_books(3, 6))
 def test_books_of_hypothesis(books: list[Book]) -> None:
     """The same generator; add Phase.shrink to make a failure small, which takes minutes."""
