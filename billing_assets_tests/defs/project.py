@@ -45,9 +45,13 @@ class Project:
         return Project(Path(shutil.copytree(self.root, to / "copy", symlinks=True)))
 
     @property
-    def definitions(self) -> dg.Definitions:
+    def workspace(self) -> BillingWorkspace:
         catalog, events, lake = str(self.places.catalog), self.places.events, self.places.lake
-        return definitions(BillingWorkspace(catalog=catalog, events=events, lake=lake))
+        return BillingWorkspace(catalog=catalog, events=events, lake=lake)
+
+    @property
+    def definitions(self) -> dg.Definitions:
+        return definitions(self.workspace)
 
     def edit(self, file: str, old: str, new: str) -> None:
         path = self.places.catalog / file

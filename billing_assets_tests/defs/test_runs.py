@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import dagster as dg
 import polars as pl
+import pytest
 
 from billing_assets.schemas import TABLES
 from billing_assets_tests.defs.conftest import January
@@ -89,3 +91,23 @@ def test_an_invoice_that_cannot_be_priced_is_shown_as_held(fresh: Project, insta
     assert (held.passed, held.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert "UNRATED_USAGE" in plain(held.metadata)["rows"]
     assert "huge" in metadata(result, "rated_lines")["unrated"]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "at", "asked"),
+    [
+        ("close_previous_month", datetime(2026, 2, 3, 6, tzinfo=UTC), "2026-01 is sealed"),
+        ("close_previous_month", datetime(2026, 3, 1, 6, tzinfo=UTC), ["2026-02"]),
+        ("finalize_due", datetime(2026, 2, 3, 6, tzinfo=UTC), "nothing is due"),
+        ("finalize_due", datetime(2026, 3, 2, 6, 30, tzinfo=UTC), ["2026-02"]),
+    ],
+)
+def test_schedules_ask_for_months_until_they_are_sealed(
+    january: January, schedule: str, at: datetime, asked: str | list[str]
+) -> None:
+    found = january.project.definitions.resolve_schedule_def(schedule)
+    context = dg.build_schedule_context(scheduled_execution_time=at, resources={"workspace": january.project.workspace})
+    answer = found(context)
+    requests = [answer] if isinstance(answer, dg.RunRequest) else answer
+    got = answer.skip_message if isinstance(answer, dg.SkipReason) else [one.partition_key for one in requests]
+    assert got == asked
