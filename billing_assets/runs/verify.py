@@ -11,22 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
 
 from billing_assets import __version__
+from billing_assets.runs.beside import METERED, beside
 from billing_assets.runs.books import SEQUENCE, computed_from
 from billing_assets.runs.catalogs import needed
 from billing_assets.runs.meter import meter
 from billing_assets.runs.tables import as_table
-from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
 
-METERED = ("usage_states", "usage_values", "metered_slices")
-"""Tables that are made from events."""
 OF_VOIDS = ("status", "voided_at", "void_reason", "replaced_by_invoice_id")
 KEYS = {"invoices": ("invoice_id",), "line_items": ("line_item_id",), "ledger_entries": ("entry_id",)}
 """What of a batch is compared, and by which key."""
@@ -74,16 +70,13 @@ def verify(lake: Lake, invoices: pl.DataFrame) -> Verified:
 
 @contextmanager
 def metered_anew(lake: Lake) -> Iterator[Lake]:
-    """The lake, with tables of its own for what is metered, which are empty and gone afterwards. A lake in an object
-    store is read as it is, with the states that it has."""
+    """The lake, with tables of its own for what is metered. A lake in an object store is read as it is, with the states
+    that it has."""
     if not lake.is_local:
         yield lake
         return
-    with TemporaryDirectory(prefix="billing-verify-") as root:
-        for table in Path(lake.root).iterdir():
-            if table.name in TABLES and table.name not in METERED:
-                (Path(root) / table.name).symlink_to(table, target_is_directory=True)
-        yield Lake(root)
+    with beside(lake, METERED) as other:
+        yield other
 
 
 def _of_batch(lake: Lake, beside: Lake, batch_no: int) -> pl.DataFrame:
