@@ -20,6 +20,7 @@ from billing_assets.pipeline.given import Inputs
 from billing_assets.pipeline.late import placed_late
 from billing_assets.pipeline.list_prices import at_list_prices
 from billing_assets.pipeline.thresholds import with_purchases
+from billing_assets.schemas import TABLES
 
 OF_PERIOD = (
     *("contract_id", "customer_id", "period_start", "period_end", "full_start", "full_end"),
@@ -103,7 +104,7 @@ def bill(given: Inputs, hold: Hold, count: Count) -> Bill:
             found.of_periods.select("contract_id", "period_start", "invoice_id", "issued_at"),
             on=["contract_id", "period_start"],
         ),
-        usage=metering.daily_usage(attributed, metrics),
+        usage=metering.daily_usage(attributed, metrics) if metrics else TABLES["usage"].empty(),
         unbilled=metering.with_samples(listed, sampled, metrics, given.now),
         equation=metering.equation(outcome, given.states, metrics, given.now),
         settled=settled,

@@ -17,7 +17,7 @@ from billing_assets.metering.dispositions import MOVED
 from billing_assets.metering.grain import LATE
 from billing_assets.pipeline import Bill, Hold, bill, month_after
 from billing_assets.runs import months
-from billing_assets.runs.inputs import counting, holding, sealed_months, watermarks
+from billing_assets.runs.inputs import counting, holding, inputs, sealed_months, watermarks
 from billing_assets.runs.late_usage import open_inputs
 from billing_assets.runs.overflow import naming_overflows
 from billing_assets.runs.periods import closed_periods, started_periods
@@ -33,13 +33,24 @@ def rate_month(lake: Lake, catalog: Catalog, month: str, now: datetime) -> RateR
     """Write the month's slices of rated_lines, usage and unbilled_usage for the periods that are still open.
 
     Rows of periods that are final stay as they were when they were finalized. Which periods are final is asked once,
-    before anything is computed: where another close has finalized some meanwhile, all of it is computed again.
+    before anything is computed: where another close has finalized some meanwhile, all of it is computed again. Earlier
+    months that are finalized with this one, since they draw on a balance first, are written before it.
     """
     while True:
+        marks = watermarks(lake, catalog, now)
         try:
-            return _rate_month(lake, catalog, month, watermarks(lake, catalog, now))
+            for earlier in months_before(lake, catalog, month, marks):
+                _rate_month(lake, catalog, earlier, marks)
+            return _rate_month(lake, catalog, month, marks)
         except Overtaken:
             continue
+
+
+def months_before(lake: Lake, catalog: Catalog, month: str, marks: Watermarks) -> list[str]:
+    """Earlier months with open periods that are computed with a month."""
+    periods = inputs(lake, catalog, marks.computed_as_of, month, marks).periods
+    earlier = periods.filter("is_billed", pl.col("close_month") < month)
+    return lake.collect(earlier.select(pl.col("close_month").unique().sort()))["close_month"].to_list()
 
 
 def _rate_month(lake: Lake, catalog: Catalog, month: str, marks: Watermarks) -> RateReport:

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from billing_assets import runs
 from billing_assets.columns import DECIMAL
 from billing_assets.runs import reissue
 from billing_assets.runs.lifecycle import Decision
@@ -118,3 +119,21 @@ def test_what_was_altered_is_named(
     of_table = "invoices" if table == "events" else table
     assert (of_table, expected) in {(row["table"], row["column"]) for row in found}
     assert all(row["recorded"] != row["recomputed"] for row in found)
+
+
+def test_a_month_that_is_finalized_with_a_later_one_has_its_usage_listed(tmp_path: Path) -> None:
+    """January draws on the commit before February, and is finalized with it."""
+    books = Books.open(tmp_path, catalog("1"))
+    books.receive({"1.jsonl": [used(1, "2024-01-05", 25), used(2, "2024-02-05", 4)]}, MARCH)
+    books.meter(MARCH)
+    runs.rate_month(books.lake, books.catalog, "2024-02", MARCH)
+    runs.finalize(books.lake, books.catalog, "2024-02", MARCH, "test")
+    assert sorted(books.lake.scan("invoices").collect()["close_month"]) == ["2024-01", "2024-02"]
+    runs.rate_month(books.lake, books.catalog, "2024-01", MARCH)
+    assert sorted(books.lake.scan("usage").collect()["month"]) == ["2024-01", "2024-02"]
+
+
+def test_a_catalog_without_metrics_is_drafted(tmp_path: Path) -> None:
+    books = Books.open(tmp_path, {"settings": catalog("1")["settings"]})
+    books.receive({"1.jsonl": [used(1, "2024-01-05", 25)]}, FEBRUARY)
+    assert books.close(FEBRUARY).invoices.is_empty()
