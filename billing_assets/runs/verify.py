@@ -16,11 +16,11 @@ from typing import Any
 import polars as pl
 
 from billing_assets import __version__
-from billing_assets.runs.beside import METERED, beside
 from billing_assets.runs.books import SEQUENCE, computed_from
 from billing_assets.runs.catalogs import needed
 from billing_assets.runs.meter import meter
 from billing_assets.runs.tables import as_table
+from billing_assets.storage.beside import METERED, beside
 from billing_assets.storage.lake import Lake
 
 OF_VOIDS = ("status", "voided_at", "void_reason", "replaced_by_invoice_id")

@@ -11,13 +11,13 @@ import polars as pl
 from billing_assets.catalog import Catalog
 from billing_assets.money import zero
 from billing_assets.pipeline import month_after
-from billing_assets.runs.beside import METERED, beside, unbilled
 from billing_assets.runs.billing import draft, rate_month, refresh_drafts
 from billing_assets.runs.books import due_months, finalize
 from billing_assets.runs.catalogs import record_catalog
 from billing_assets.runs.meter import meter, stale_days
 from billing_assets.runs.overflow import naming_overflows
 from billing_assets.runs.periods import void_invoices
+from billing_assets.storage.beside import METERED, beside, unbilled
 from billing_assets.storage.lake import Lake
 
 BY = ("customer_id", "product_id", "currency")

@@ -8,11 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import polars as pl
-from deltalake import write_deltalake
+from deltalake import CommitProperties, Transaction, write_deltalake
 
 from billing_assets.errors import UsageError
 from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
+from billing_assets.storage.numbering import batches_app
 
 METERED = ("usage_states", "usage_values", "metered_slices")
 """Tables that are made from events."""
@@ -41,7 +42,10 @@ def unbilled(lake: Lake) -> Iterator[Lake]:
     refuse_remote(lake)
     with beside(lake, [name for name in TABLES if name not in OF_EVENTS]) as scratch:
         ingested = lake.collect(lake.scan("batches").filter(pl.col("sequence") == "ingest"))
-        write_deltalake(str(Path(scratch.root) / "batches"), ingested)
+        last = lake.transaction("batches", batches_app("ingest"))
+        if last is not None:
+            properties = CommitProperties(app_transactions=[Transaction(batches_app("ingest"), last)])
+            write_deltalake(str(Path(scratch.root) / "batches"), ingested, commit_properties=properties)
         yield scratch
 
 
