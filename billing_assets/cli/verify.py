@@ -55,7 +55,7 @@ def verify(
     if month_ is not None:
         rows = rows.filter(pl.col("close_month") == month(month_))
     chosen = lake.collect(rows)
-    if chosen.is_empty():
+    if chosen.is_empty() and not settings.json:
         say("no final invoices to verify; `billing invoices` lists all")
         return 0
     found = verifying.verify(lake, chosen)

@@ -7,7 +7,7 @@ beside the lake, so that nothing which may be written again is trusted; nothing 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -16,8 +16,10 @@ from typing import Any
 import polars as pl
 
 from billing_assets import __version__
+from billing_assets.errors import InvariantBreach
 from billing_assets.runs.books import SEQUENCE, computed_from
 from billing_assets.runs.catalogs import needed
+from billing_assets.runs.decisions import carries
 from billing_assets.runs.meter import meter
 from billing_assets.runs.tables import as_table
 from billing_assets.storage.beside import METERED, beside
@@ -83,7 +85,8 @@ def _of_batch(lake: Lake, beside: Lake, batch_no: int) -> pl.DataFrame:
     """DIFFERENCE rows of one batch."""
     intent = intent_of(lake, batch_no)
     if beside is not lake:
-        meter(beside, needed(lake, intent["catalog_version"]), date.min, date.max)
+        for version in measured_by(lake, intent):
+            meter(beside, needed(lake, version), date.min, date.max)
     rows = computed_from(beside, intent).rows
     found = [
         differing(
@@ -96,11 +99,22 @@ def _of_batch(lake: Lake, beside: Lake, batch_no: int) -> pl.DataFrame:
     return pl.concat(found)
 
 
+def measured_by(lake: Lake, intent: Mapping[str, Any]) -> list[str]:
+    """The catalog versions of whose metrics a batch has looked at usage: its own, those of the periods that were closed
+    before it, whose late usage it may bill, and those that an action carries."""
+    earlier = lake.scan("closed_periods", through={"batch_no": intent["ledger_through"]}).select("catalog_version")
+    carried = carries(lake, intent["actions_through"]).select(catalog_version="carried_by")
+    found = lake.collect(pl.concat([earlier, carried]).unique())["catalog_version"].drop_nulls().to_list()
+    return sorted({intent["catalog_version"], *found})
+
+
 def intent_of(lake: Lake, batch_no: int) -> dict[str, Any]:
-    """What a batch of the books was computed from, as its last attempt recorded it."""
+    """What a batch of the books was computed from, as its last attempt recorded it; InvariantBreach without it."""
     rows = lake.scan("batches", pl.col("sequence") == SEQUENCE, pl.col("batch_no") == batch_no)
-    intents = lake.collect(rows.filter(pl.col("state") == "INTENT").sort("attempt"))["intent"]
-    return dict(json.loads(intents.to_list()[-1]))
+    intents = lake.collect(rows.filter(pl.col("state") == "INTENT").sort("attempt"))["intent"].to_list()
+    if not intents:
+        raise InvariantBreach(f"table batches lacks the intent of batch {batch_no} of {SEQUENCE}")
+    return dict(json.loads(intents[-1]))
 
 
 def differing(table: str, recorded: pl.DataFrame, recomputed: pl.DataFrame) -> pl.DataFrame:

@@ -137,3 +137,18 @@ def test_a_catalog_without_metrics_is_drafted(tmp_path: Path) -> None:
     books = Books.open(tmp_path, {"settings": catalog("1")["settings"]})
     books.receive({"1.jsonl": [used(1, "2024-01-05", 25)]}, FEBRUARY)
     assert books.close(FEBRUARY).invoices.is_empty()
+
+
+def test_one_month_alone_is_equal_though_its_metric_was_another_when_its_late_usage_was_new(tmp_path: Path) -> None:
+    """February, by a metric that counts other events, bills what came late of January."""
+    books = Books.open(tmp_path, catalog("1"))
+    books.receive({"1.jsonl": [used(1, "2024-01-05", 35)]}, FEBRUARY)
+    books.close(FEBRUARY)
+    edited = dict(catalog("1"))
+    edited["billable_metrics"] = [{"id": "m", "aggregation_type": "MAX", "aggregation_key": "v"}]
+    books = books.with_catalog(edited)
+    books.receive({"2.jsonl": [used(2, "2024-01-06", 3), used(3, "2024-02-05", 4), used(4, "2024-02-06", 4)]}, MARCH)
+    books.close(MARCH)
+    february = books.lake.scan("invoices").filter(close_month="2024-02").collect()
+    assert february["total"].to_list() == [7]
+    assert verify(books.lake, february).differences.is_empty()
