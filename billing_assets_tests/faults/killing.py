@@ -22,7 +22,7 @@ from billing_assets_tests import forking
 from billing_assets_tests.cli.process import billing, environment
 from billing_assets_tests.faults.books import STAGES, Stage, arrive, contents, differences, new_book, staging_files
 
-AGAIN = 0.25
+AGAIN = 0.5
 """The share of finishing runs that are killed in their turn."""
 
 
