@@ -155,6 +155,7 @@ def test_a_held_invoice_waits_alone_until_its_rate_is_there(fresh: Path) -> None
     assert all(check["ok"] for check in found["checks"])
 
 
+@pytest.mark.long
 def test_nothing_is_finalized_before_it_is_due_nor_ingested_when_told_not_to(fresh: Path) -> None:
     company = copied(fresh, "early")
     early = ["--month", "2026-01", "--now", "2026-02-01T12:00:00Z"]

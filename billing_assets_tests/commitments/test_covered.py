@@ -149,6 +149,7 @@ def test_one_application_for_each_segment_and_product() -> None:
     assert found.select("starting_at", "ending_before").row(0) == (JANUARY, day(20))
 
 
+@pytest.mark.long
 @settings(max_examples=15)
 @given(books())
 def test_what_was_there_is_covered_or_left(book: Book) -> None:

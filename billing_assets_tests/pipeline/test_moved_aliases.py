@@ -104,6 +104,7 @@ def test_an_open_period_gives_its_usage_away(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.long
 def test_there_and_back_changes_nothing(tmp_path: Path) -> None:
     books = closed_with(tmp_path, {"a": ["r"]})
     before = books.close(FEBRUARY)

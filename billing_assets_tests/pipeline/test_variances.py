@@ -123,6 +123,7 @@ def test_a_corrected_price_is_listed_and_billed_only_when_a_person_says_so(books
     assert sound(dearer)
 
 
+@pytest.mark.long
 def test_what_was_carried_is_taken_back_by_the_catalog_that_was_right(books: Books) -> None:
     dearer = books.with_catalog(catalog(price="3"))
     dearer.close(LATER)
@@ -135,6 +136,7 @@ def test_what_was_carried_is_taken_back_by_the_catalog_that_was_right(books: Boo
     assert totals(again, "2024-03")["beta"] == -40
 
 
+@pytest.mark.long
 def test_a_reference_that_moved_is_listed_on_both_sides(books: Books) -> None:
     moved = books.with_catalog(catalog(moved="beta"))
     moved.close(LATER)

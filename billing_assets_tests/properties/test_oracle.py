@@ -19,6 +19,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from billing_assets_tests.oracle import strategies
@@ -43,6 +44,7 @@ def test_many_generated_books_in_one_close(tmp_path: Path) -> None:
     assert sum(map(len, found.engine.lines.values())) > 8 * BOOKS_A_CLOSE
 
 
+@pytest.mark.long
 @settings(max_examples=1, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(strategies.many_books(6, 14))
 def test_books_of_hypothesis(books: list[Book]) -> None:

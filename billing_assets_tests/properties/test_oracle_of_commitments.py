@@ -11,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from billing_assets_tests.oracle.book_commitments import CLOSES, commitments_books, drawn_books, merged
@@ -18,7 +19,7 @@ from billing_assets_tests.oracle.commitments import settle
 from billing_assets_tests.oracle.strategies import Book
 from billing_assets_tests.properties.balances_agreement import SHOWN, differences
 
-BOOKS = 28
+BOOKS = 16
 
 
 def test_three_closes_of_generated_books(tmp_path: Path) -> None:
@@ -27,6 +28,7 @@ def test_three_closes_of_generated_books(tmp_path: Path) -> None:
     assert not found, f"{len(found)} differences:\n" + "\n".join(found[:SHOWN])
 
 
+@pytest.mark.long
 @settings(max_examples=1, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(drawn_books(3, 6))
 def test_books_of_hypothesis(books: list[Book]) -> None:

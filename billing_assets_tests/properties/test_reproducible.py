@@ -43,12 +43,14 @@ def test_the_books_have_something_to_confuse(closed: Lake) -> None:
     assert closed.collect(closed.scan("events"))["ingest_batch"].n_unique() == 3
 
 
+@pytest.mark.long
 def test_order_of_files_and_events(closed: Lake, tmp_path: Path) -> None:
     catalog, arrivals = plain()
     other = close(tmp_path, catalog, [[one] for one in dealt(arrivals, 3)])
     assert unlike(closed, other) == []
 
 
+@pytest.mark.long
 def test_number_of_threads(closed: Lake, tmp_path: Path) -> None:
     assert unlike(closed, closed_by(1, tmp_path)) == []
 

@@ -28,6 +28,7 @@ MARKS = ("catalog_version", "events_through", "ledger_through", "computed_as_of"
 LATE = ("2026-02-03", "2026-03-03")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("closes", [LATE], ids=" ".join)
 def test_usage_is_what_its_hours_and_events_come_to(closes: tuple[str, ...], books_of: Close) -> None:
     _assert_all_traced(books_of(closes).books.lake)
