@@ -164,7 +164,7 @@ def draft(lake: Lake, catalog: Catalog, now: datetime, marks: Watermarks | None 
     billed = bill(given, holding(lake), counting(lake))
     late = TABLES["invoice_variances"].empty() if given.late is None else given.late.variances
     since, contracts = catalog.settings.starting_at, given.frames.contracts
-    periods = lake.collect(started_periods(lake, contracts, since, now, marks.ledger_through))
+    periods = started_periods(lake, contracts, since, now, marks.ledger_through)
     others = other_variances(lake, catalog, given.frames, periods, marks)
     variances = pl.concat([late.select(others.collect_schema().names()), others])
     seen = {

@@ -304,7 +304,7 @@ def due_months(lake: Lake, catalog: Catalog, now: datetime) -> tuple[str, ...]:
     settings, frames, through = catalog.settings, resolve(catalog), lake.committed(SEQUENCE)
     periods = started_periods(lake, frames.contracts, settings.starting_at, now, through).filter("is_open")
     is_due = pl.col("period_end") + pl.lit(settings.grace_period) <= pl.lit(now, dtype=TIMESTAMP)
-    found = lake.collect(periods.group_by("close_month").agg(is_due=is_due.any()))
+    found = periods.group_by("close_month").agg(is_due=is_due.any())
     hold = holding(lake)
     given = with_purchases(open_inputs(lake, catalog, now), hold, counting(lake))
     charged = lake.collect(open_scheduled(charging_terms(given), hold))

@@ -73,7 +73,7 @@ def inputs(
     frames = with_known_segments(lake, resolve(catalog), books_through)
     frames = frames if aliases is None else replace(frames, customer_aliases=aliases)
     since = catalog.settings.starting_at
-    periods = lake.collect(started_periods(lake, frames.contracts, since, now, books_through, spans))
+    periods = started_periods(lake, frames.contracts, since, now, books_through, spans)
     asked = pl.lit(value=True) if month is None else is_asked(lake, frames, month)
     if spans is None:
         refuse_forgotten(periods)

@@ -47,7 +47,7 @@ def open_days(lake: Lake, catalog: Catalog, now: datetime) -> tuple[date, date]:
     periods = started_periods(
         lake, resolve(catalog).contracts, catalog.settings.starting_at, now, lake.committed("books")
     )
-    start = lake.collect(periods.filter("is_open").select(pl.col("period_start").min())).item()
+    start: datetime | None = periods.filter("is_open").select(pl.col("period_start").min()).item()
     first = (start or catalog.settings.starting_at).date()
     return min(first, first_new_day(lake) or first), date.max
 

@@ -33,7 +33,8 @@ def started_periods(
     now: datetime,
     books_through: int,
     spans: pl.DataFrame | None = None,
-) -> pl.LazyFrame:
+    of: pl.Expr | None = None,
+) -> pl.DataFrame:
     """One row per (contract, billing period) that has started by `now`, with its close month and whether it is open.
 
     Closed ones have their recorded dates and `events_through`, and of their contract what the catalog says now, which
@@ -41,17 +42,21 @@ def started_periods(
     invoice; billed_through is what it has seen, without late usage billed since. Open ones are on an invoice
     (`on_invoices`) with its `regeneration`: 0, and one more for each invoice of that start that is void. spans: open
     periods of these dates (contract_id, period_start, period_end, full_start, full_end), in place of those that the
-    catalog has over their hours.
+    catalog has over their hours. of: the closed periods to look at, of the contracts that are asked about; None: all.
     """
-    terms = contracts.rename({"late_usage": "late_usage_policy"})
-    closed = closed_periods(lake, books_through)
-    by_catalog = billing_periods(terms, since, now + timedelta(microseconds=1))
+
+    def held(frame: pl.LazyFrame) -> pl.LazyFrame:
+        return lake.collect(frame).lazy()  # each step reads the one before it several times
+
+    terms = held(contracts.rename({"late_usage": "late_usage_policy"}))
+    closed = held(closed_periods(lake, books_through, of))
+    by_catalog = held(billing_periods(terms, since, now + timedelta(microseconds=1)))
     if spans is not None:
         given = spans.lazy().select("contract_id", *SPAN).join(terms, on="contract_id")
         apart = uncovered(by_catalog, spans.lazy(), ("contract_id",))
-        by_catalog = pl.concat([apart, given], how="diagonal")
+        by_catalog = held(pl.concat([apart, given], how="diagonal"))
     still_open = (
-        uncovered(by_catalog, closed, ("contract_id",))
+        held(uncovered(by_catalog, closed, ("contract_id",)))
         .pipe(on_invoices)
         .join(regenerations(lake, books_through), on=["invoice_contract_id", "invoice_period_start"], how="left")
         .with_columns(
@@ -65,16 +70,18 @@ def started_periods(
     over = recorded.join(terms.drop("customer_id"), on="contract_id", how="left").with_columns(
         is_open=pl.lit(value=False)
     )
-    return pl.concat([still_open, over], how="diagonal")
+    return lake.collect(pl.concat([still_open, over], how="diagonal"))
 
 
-def closed_periods(lake: Lake, books_through: int) -> pl.LazyFrame:
+def closed_periods(lake: Lake, books_through: int, of: pl.Expr | None = None) -> pl.LazyFrame:
     """Grain (contract, billing period): CLOSED and batch_no, of periods billed by an invoice that stands, or skipped.
 
     events_through counts late usage that is billed, too; billed_through does not. Late usage that a void invoice had
-    billed is to be billed again: what later ones had billed beside it, up to the void, does not count either.
+    billed is to be billed again: what later ones had billed beside it, up to the void, does not count either. of: those
+    to look at, all of a contract or none; None: all.
     """
-    rows = lake.scan("closed_periods", through={"batch_no": books_through}).select(*CLOSED, "batch_no")
+    asked = () if of is None else (of,)
+    rows = lake.scan("closed_periods", *asked, through={"batch_no": books_through}).select(*CLOSED, "batch_no")
     standing = rows.join(void_invoices(lake, books_through), on="invoice_id", how="anti")
     period = ["contract_id", "period_start"]
     voids = lake.scan("invoice_events", through={"batch_no": books_through}).filter(pl.col("event") == "VOIDED")

@@ -39,8 +39,8 @@ def months_to_seal(
     periods = started_periods(lake, resolve(catalog).contracts, settings.starting_at, now, marks.ledger_through)
     # A void invoice keeps no month open: its replacement is issued whenever somebody decides so.
     asked = periods.filter("is_open", pl.col("regeneration") == 0)
-    others = asked.join(closed.lazy(), on=["contract_id", "period_start"], how="anti")
-    open_months = set(lake.collect(others)["close_month"])
+    others = asked.join(closed, on=["contract_id", "period_start"], how="anti")
+    open_months = set(others["close_month"])
     drafts = drafts.filter(pl.col("replaces_invoice_id").is_null())
     open_months |= set(drafts.join(finalized.select("invoice_id"), on="invoice_id", how="anti")["close_month"])
     chosen = []

@@ -164,6 +164,6 @@ def started_of(lake: Lake, recorded: Recorded, customers: pl.Series, now: dateti
     contracts, theirs = recorded.frames.contracts, pl.col("customer_id").is_in(customers.to_list())
     # The periods of a child follow the contract that pays for it.
     payers = lake.collect(contracts.filter(theirs).select("payer_contract_id").unique())["payer_contract_id"]
-    chosen = contracts.filter(theirs | pl.col("contract_id").is_in(payers.to_list()))
+    asked = theirs | pl.col("contract_id").is_in(payers.to_list())
     since = recorded.catalog.settings.starting_at
-    return lake.collect(started_periods(lake, chosen, since, now, through).filter(theirs))
+    return started_periods(lake, contracts.filter(asked), since, now, through, of=asked).filter(theirs)
