@@ -60,9 +60,10 @@ COLLECTIONS: Mapping[str, TypeAdapter[Any]] = {
 SETTINGS: TypeAdapter[Settings] = TypeAdapter(Settings)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalog:
-    """What was sold: every collection in normal form. `content` is its canonical JSON, `version` the hash of that."""
+    """What was sold: every collection in normal form. `content` is its canonical JSON, `version` the hash of that, by
+    which catalogs are compared."""
 
     settings: Settings
     billable_metrics: tuple[BillableMetric, ...]
@@ -73,7 +74,13 @@ class Catalog:
     contracts: tuple[Contract, ...]
     version: str
     content: str = field(repr=False)
-    warnings: tuple[Problem, ...] = field(default=(), compare=False)
+    warnings: tuple[Problem, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Catalog) and self.version == other.version
+
+    def __hash__(self) -> int:
+        return hash(self.version)
 
 
 def normal_form(collection: str, terms: Sequence[Any]) -> tuple[Any, ...]:

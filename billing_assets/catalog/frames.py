@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import polars as pl
 
@@ -136,9 +137,19 @@ class CatalogFrames:
     """Every expression of a CUSTOM price, once: what a plan must know before it sees a row."""
 
 
-@without_cycle_collection
+_RESOLVED: WeakKeyDictionary[Catalog, CatalogFrames] = WeakKeyDictionary()
+
+
 def resolve(catalog: Catalog) -> CatalogFrames:
-    """The frames of a valid catalog (docs/catalog.md describes what people write)."""
+    """The frames of a valid catalog (docs/catalog.md describes what people write); made once while it is in use."""
+    found = _RESOLVED.get(catalog)
+    if found is None:
+        found = _RESOLVED[catalog] = _resolve(catalog)
+    return found
+
+
+@without_cycle_collection
+def _resolve(catalog: Catalog) -> CatalogFrames:
     names = names_of(catalog)
     prices, tiers = price_frames(catalog)
     priced = priced_products(catalog, names)

@@ -47,9 +47,7 @@ def found_once(
     lake: Lake, catalog: Catalog, frames: CatalogFrames, periods: pl.DataFrame, marks: Watermarks
 ) -> Late | None:
     """`late_usage`, kept for those who ask the same next: rating, finalizing and drafts follow each other."""
-    opened = lake.open("usage_states")
-    metered = "" if opened is None else f"{opened.metadata().id} {opened.version()}"
-    asked = (lake.root, catalog.version, marks, metered)
+    asked = (lake.root, catalog.version, marks, lake.state("usage_states"))
     if asked not in _kept:
         _kept.clear()
         _kept[asked] = late_usage(lake, catalog, frames, periods, marks)

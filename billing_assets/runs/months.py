@@ -77,14 +77,8 @@ def question(lake: Lake, catalog: Catalog, month: str, now: datetime, marks: Wat
         events_through=marks.events_through if marks else lake.committed("ingest"),
         books_through=marks.ledger_through if marks else lake.committed("books"),
         actions_through=marks.actions_through if marks else last_action(lake),
-        versions=tuple(_version(lake, table) for table in READ),
+        versions=tuple(lake.state(table) for table in READ),
     )
-
-
-def _version(lake: Lake, table: str) -> str:
-    """Of this very table: one that was deleted and made anew has another id."""
-    opened = lake.open(table)
-    return "" if opened is None else f"{opened.metadata().id} {opened.version()}"
 
 
 def keep(asked: Question, month: Month) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 from deltalake import DeltaTable
@@ -17,10 +20,50 @@ from billing_assets.storage import failures
 from billing_assets.storage.numbering import batches_app, last_committed
 
 
+class Mark(NamedTuple):
+    """Where the log of a local table ended: its last entry, the name of the next, and the last one's file."""
+
+    last: str
+    following: str
+    file: tuple[int, int, int]
+
+
+@dataclass(slots=True)
+class Seen:
+    """A table as it was opened, never to be written through; `rows`: its scan, once there is one. mark: None where
+    nothing tells whether it has gone on since, in an object store."""
+
+    opened: DeltaTable
+    mark: Mark | None
+    rows: pl.LazyFrame | None = None
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing was committed since."""
+        if self.mark is None:
+            return False
+        return not os.path.exists(self.mark.following) and _file(self.mark.last) == self.mark.file
+
+
+def mark_of(uri: str, version: int) -> Mark | None:
+    """The end of a local log at a version; None if its entry is not there any more."""
+    last, following = (f"{uri}/_delta_log/{number:020}.json" for number in (version, version + 1))
+    file = _file(last)
+    return None if file is None else Mark(last, following, file)
+
+
+def _file(path: str) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 class LakeReader:
     """Tables under `root`, a directory or an object-store URL; `storage_options` as deltalake takes them.
 
-    A table is opened afresh by every call, and read as of that call.
+    Every call reads a table as of that call. A local one is opened again only where its log has gone on since.
     """
 
     def __init__(self, root: str | Path, storage_options: Mapping[str, str] | None = None) -> None:
@@ -29,20 +72,39 @@ class LakeReader:
         self.storage_options = dict(storage_options or {})
         self._scanned: set[str] = set()
         self._sound: dict[str, int] = {}
+        self._seen: dict[str, Seen] = {}
 
     def uri(self, table: str) -> str:
         return f"{self.root}/{spec_of(table).name}"
 
     def exists(self, table: str) -> bool:
-        return self.open(table) is not None
+        return self.seen(table) is not None
 
     def version(self, table: str) -> int | None:
         """Delta version of the table; None if it does not exist."""
-        opened = self.open(table)
-        return None if opened is None else opened.version()
+        seen = self.seen(table)
+        return None if seen is None else seen.opened.version()
+
+    def state(self, table: str) -> str:
+        """Names what is in the table as of now: its version, and its id, which one that was made anew does not share."""
+        seen = self.seen(table)
+        return "" if seen is None else f"{seen.opened.metadata().id} {seen.opened.version()}"
+
+    def seen(self, table: str) -> Seen | None:
+        """The table as of now, to be read only; None if it does not exist. Raises LakeError for a damaged log."""
+        seen = self._seen.get(table)
+        if seen is None or not seen.is_last:
+            opened = self.open(table)
+            if opened is None:
+                return None
+            seen = self._seen[table] = Seen(
+                opened, mark_of(self.uri(table), opened.version()) if self.is_local else None
+            )
+        return seen
 
     def open(self, table: str) -> DeltaTable | None:
-        """The table as of now; None if it does not exist. Raises LakeError for a damaged log."""
+        """The table as of now, to be written or maintained; None if it does not exist. Raises LakeError for a damaged
+        log."""
         uri = self.uri(table)
         with failures.naming(table, uri, "read"):
             if self.is_local:
@@ -58,14 +120,14 @@ class LakeReader:
     def refuse_damage(self) -> None:
         """Raise LakeError for a table of the lake with a damaged log, or a data file that is missing or cut short."""
         for table in TABLES:
-            opened = self.open(table)
+            opened = self.open(table)  # with its whole log
             if opened is not None:
                 self._refuse_changed_files(table, opened)
 
     def transaction(self, table: str, app: str) -> int | None:
         """The highest number that the table has under the transaction id `app`; None before the first."""
-        opened = self.open(table)
-        return None if opened is None else opened.transaction_version(app)
+        seen = self.seen(table)
+        return None if seen is None else seen.opened.transaction_version(app)
 
     def committed(self, sequence: str) -> int:
         """The last committed batch of a sequence, 0 before the first."""
@@ -79,9 +141,13 @@ class LakeReader:
         """
         spec = spec_of(table)
         limits = self._limits(spec, through)  # before the table: what is committed then is in it
-        opened = self.open(table)
-        rows = spec.empty() if opened is None else self.read(spec, opened)
-        return rows.filter(*limits, *filters)
+        seen = self.seen(table)
+        if seen is None:
+            return spec.empty().filter(*limits, *filters)
+        self._scanned.add(table)
+        if seen.rows is None:
+            seen.rows = self.read(spec, seen.opened)
+        return seen.rows.filter(*limits, *filters)
 
     def read(self, spec: TableSpec, opened: DeltaTable) -> pl.LazyFrame:
         """All rows of an opened table, columns that it lacks as null."""
