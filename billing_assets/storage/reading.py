@@ -86,7 +86,7 @@ class LakeReader:
         return None if seen is None else seen.opened.version()
 
     def state(self, table: str) -> str:
-        """Names what is in the table as of now: its version, and its id, which one that was made anew does not share."""
+        """Names what is in the table as of now: by its version, and its id, which one made anew does not share."""
         seen = self.seen(table)
         return "" if seen is None else f"{seen.opened.metadata().id} {seen.opened.version()}"
 
