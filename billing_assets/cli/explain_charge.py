@@ -197,7 +197,9 @@ def _trueup(line: Row, found: Explained) -> Facts:
     before = [
         one
         for one in records(found.ledger)
-        if one["segment_id"] == line["segment_id"] and one["entry_type"] != "TRUEUP" and one["after"] is not None
+        if one["segment_id"] == line["segment_id"]
+        and one["invoice_id"] != line["invoice_id"]
+        and one["after"] is not None
     ]
     granted = sum((one["amount"] for one in before if one["invoice_id"] is None), Decimal(0))
     drawn = [one for one in before if one["invoice_id"] is not None]

@@ -32,7 +32,7 @@ from billing_assets.commitments.thresholds import (
     spend_purchases,
     watched_lines,
 )
-from billing_assets.commitments.trueup import TRUEUP, issued, ready, trueup_lines, trueups
+from billing_assets.commitments.trueup import TRUEUP, dated_trueups, issued, ready, trueup_lines, trueups
 
 __all__ = [
     "BALANCE",
@@ -55,6 +55,7 @@ __all__ = [
     "balances",
     "covered_lines",
     "crowded",
+    "dated_trueups",
     "depth",
     "drawdown",
     "entries",

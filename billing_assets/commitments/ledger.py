@@ -61,8 +61,8 @@ def openings(access: pl.LazyFrame, ledger: pl.LazyFrame) -> pl.LazyFrame:
     ledger: rows of earlier batches. Adds `movements` and `moved` (how many rows, and their sum); `ungranted`, what of
     its amount no row has granted yet; `closings`, by which the next expiration gets an id of its own. A rollover has
     what the ledger gave it, and nothing before that. An amount that is lowered in the catalog takes away what is not
-    drawn, and no more. `uncosted`: what of the segment's share of its balance's cost no row has yet; null where
-    nothing is paid in advance.
+    drawn, and no more; neither counts once it is closed, unless a void has opened it again. `uncosted`: what of the
+    segment's share of its balance's cost no row has yet; null where nothing is paid in advance.
     """
     kind = pl.col("entry_type")
     rows = ledger.group_by("segment_id").agg(
@@ -75,9 +75,12 @@ def openings(access: pl.LazyFrame, ledger: pl.LazyFrame) -> pl.LazyFrame:
     in_advance = (pl.col("balance_type") != "POSTPAID") & (pl.col("cost") > zero())
     cost = proportion(pl.col("amount"), pl.col("amount").sum().over("balance_id"), pl.col("cost"))
     due = pl.max_horizontal(pl.col("amount") - pl.col("granted"), pl.min_horizontal(-pl.col("moved"), zero()))
-    final = pl.col("is_rollover") | (pl.col("closings") > 0)
+    closing = standing(ledger).filter(kind.is_in(["EXPIRATION", "TRUEUP"]))
+    closed = closing.select("segment_id").unique().with_columns(is_closed=pl.lit(value=True))
+    final = pl.col("is_rollover") | pl.col("is_closed").fill_null(value=False)
     return (
         access.join(rows, on="segment_id", how="left")
+        .join(closed, on="segment_id", how="left")
         .with_columns(
             pl.col("moved", "granted").fill_null(zero()),
             pl.col("movements", "closings").fill_null(0),
@@ -85,8 +88,14 @@ def openings(access: pl.LazyFrame, ledger: pl.LazyFrame) -> pl.LazyFrame:
         )
         .with_columns(ungranted=pl.when(final).then(zero()).otherwise(due))
         .with_columns(available=pl.max_horizontal(pl.col("moved") + pl.col("ungranted"), zero()))
-        .drop("granted", "costed")
+        .drop("granted", "costed", "is_closed")
     )
+
+
+def standing(ledger: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows that no void has reversed, and that are no reversal."""
+    undone = ledger.drop_nulls("reverses_entry_id").select(entry_id="reverses_entry_id")
+    return ledger.filter(pl.col("entry_type") != "VOID_REVERSAL").join(undone, on="entry_id", how="anti")
 
 
 GRANTS = ("GRANT", "SEAT_ADJUSTMENT")

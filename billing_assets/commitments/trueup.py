@@ -7,7 +7,7 @@ from datetime import datetime
 import polars as pl
 
 from billing_assets.columns import TIMESTAMP
-from billing_assets.commitments.ledger import Batch, as_entries, entry_id, waited_for
+from billing_assets.commitments.ledger import Batch, as_entries, entry_id, standing, waited_for
 from billing_assets.identity import stable_id
 from billing_assets.money import decimal, zero
 from billing_assets.periods import close_month
@@ -18,33 +18,52 @@ _IDENTITY = ("contract_id", "invoice_type", "segment_id", "regeneration")
 
 
 def trueups(
-    opened: pl.LazyFrame, draws: pl.LazyFrame, terms: pl.LazyFrame, contracts: pl.LazyFrame, now: datetime
+    opened: pl.LazyFrame,
+    draws: pl.LazyFrame,
+    terms: pl.LazyFrame,
+    contracts: pl.LazyFrame,
+    ledger: pl.LazyFrame,
+    now: datetime,
 ) -> pl.LazyFrame:
     """Grain segment_id, one invoice each: the ended POSTPAID segments of which something is left, drafts included.
 
     opened: `openings`; draws: of every open invoice. terms: `trueup_terms` of the catalog; contracts: what a header
-    says of its contract (customer_id, currency, minor_digits, net_payment_terms_days, pool, contract_position).
-    Columns: those, invoice_id, invoice_type, dated_at, close_month, `missing` (the amount), and the segment's.
+    says of its contract (customer_id, currency, minor_digits, net_payment_terms_days, pool, contract_position);
+    ledger: rows of earlier batches. Columns: those, invoice_id, invoice_type, dated_at, close_month, `missing` (the
+    amount), and the segment's. regeneration: how many true-ups the segment has had, void or not.
     """
     consumed = draws.group_by("segment_id").agg(pl.col("drawn").sum())
     segment = ["segment_id", "commit_id", "balance_type", "unit", "starting_at", "ending_before"]
     missing = pl.col("available") - pl.col("drawn").fill_null(zero())
-    charged = terms.select("segment_id", "balance_id", "contract_id", "dated_at", "product_id", "name")
+    charged = dated_trueups(terms, ledger).select(
+        "segment_id", "balance_id", "contract_id", "dated_at", "product_id", "name"
+    )
     return (
         opened.filter(pl.col("balance_type") == "POSTPAID")
         .filter(pl.col("ending_before") <= pl.lit(now, dtype=TIMESTAMP))
         .join(consumed, on="segment_id", how="left")
         .with_columns(missing=missing)
         .filter(pl.col("missing") > zero())
-        .select(*segment, "missing", shared_by="contract_id")
+        .select(*segment, "missing", regeneration="closings", shared_by="contract_id")
         .join(charged, on="segment_id")
         .join(contracts, on="contract_id")
-        .with_columns(invoice_type=pl.lit(TRUEUP), regeneration=pl.lit(0, dtype=pl.Int64))
+        .with_columns(invoice_type=pl.lit(TRUEUP))
         .with_columns(
             invoice_id=stable_id("inv", [pl.col(name) for name in _IDENTITY]),
             close_month=close_month(pl.col("dated_at")),
         )
     )
+
+
+def dated_trueups(terms: pl.LazyFrame, ledger: pl.LazyFrame) -> pl.LazyFrame:
+    """`terms` (`trueup_terms`) dated as of the ledger: where a true-up stands, what is missing beside it, since an
+    invoice that drew on the commit was voided, is dated by the last void."""
+    kind = pl.col("entry_type")
+    charged = standing(ledger).filter(kind == "TRUEUP").select("segment_id").unique()
+    voided = ledger.filter(kind == "VOID_REVERSAL").group_by("segment_id").agg(last=pl.col("effective_at").max())
+    beside = charged.join(voided, on="segment_id")
+    dated = pl.max_horizontal("dated_at", "last")
+    return terms.join(beside, on="segment_id", how="left").with_columns(dated_at=dated).drop("last")
 
 
 def issued(found: pl.LazyFrame, usage: pl.LazyFrame, shares: pl.LazyFrame) -> pl.LazyFrame:

@@ -91,11 +91,13 @@ VOID: dict[str, pl.DataType] = dict.fromkeys(("contract_id", "stands_for", "repl
 
 
 def stands_for() -> pl.Expr:
-    """Of one contract: the period, or the instant, of which there is one invoice at a time that is not void."""
+    """Of one contract: the period, the instant or the segment of a commit of which there is one invoice at a time that
+    is not void."""
     of_period = pl.col("invoice_type").is_in(OF_PERIODS)
     kind = pl.when(of_period).then(pl.lit(USAGE)).otherwise("invoice_type")
     at = pl.coalesce("period_start", "issued_at").dt.timestamp("us").cast(pl.String)
-    return pl.concat_str([kind, at], separator=" ")
+    what = pl.when(pl.col("invoice_type") == "TRUEUP").then("segment_id").otherwise(at)
+    return pl.concat_str([kind, what], separator=" ")
 
 
 def with_predecessors(drafts: pl.LazyFrame, found: pl.LazyFrame) -> pl.LazyFrame:

@@ -142,7 +142,7 @@ def shown_lines(found: Charged, settled: Settled | None, given: Inputs) -> pl.La
 def headers_of(found: Charged, settled: Settled | None, given: Inputs) -> pl.LazyFrame:
     """All invoices that are computed, true-ups included."""
     if settled is None:
-        return found.headers
+        return found.headers.with_columns(segment_id=pl.lit(None, dtype=pl.String))
     trueups = settled.drawn.trueups
     mine = trueups if given.month is None else trueups.filter(charging.until_month(given.month))
     return pl.concat([found.headers, mine], how="diagonal_relaxed")

@@ -151,7 +151,8 @@ class Drawing:
         frames, issued = self.frames, ["contract_id", "period_start", "issued_at"]
         # As headers have them: the dates and the policy for late usage are other columns of an invoice.
         contracts = frames.contracts.drop("starting_at", "ending_before", "late_usage")
-        found = self.hold(commitments.trueups(opened, draws, frames.trueup_terms, contracts, self.now))
+        terms, ledger = frames.trueup_terms, self.books.ledger
+        found = self.hold(commitments.trueups(opened, draws, terms, contracts, ledger, self.now))
         usage = pl.concat([open_usage.select(issued), self.books.final_usage.select(issued)])
         return trueup_invoices(commitments.issued(found, usage, self.balances.shares), frames.customers)
 

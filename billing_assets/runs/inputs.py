@@ -14,7 +14,7 @@ from billing_assets.catalog import Catalog, CatalogFrames, resolve
 from billing_assets.charges import FEE
 from billing_assets.charges.lines import CHARGE_KEY
 from billing_assets.columns import TIMESTAMP
-from billing_assets.commitments import ENTRY, known_segments, recorded_segments
+from billing_assets.commitments import ENTRY, dated_trueups, known_segments, recorded_segments
 from billing_assets.invoicing.drafts import stands_for
 from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.money import zero
@@ -180,10 +180,11 @@ def purchases(lake: Lake, frames: CatalogFrames, books_through: int) -> pl.LazyF
 
 def open_trueups(lake: Lake, frames: CatalogFrames, now: datetime, books_through: int) -> pl.LazyFrame:
     """Grain POSTPAID commit that has ended by `now` and is not settled: close_month and dated_at of its true-up."""
-    rows = lake.scan("ledger_entries", through={"batch_no": books_through}).group_by("segment_id")
-    left = rows.agg(left=pl.col("amount").sum())
+    rows = lake.scan("ledger_entries", through={"batch_no": books_through})
+    left = rows.group_by("segment_id").agg(left=pl.col("amount").sum())
     return (
-        frames.trueup_terms.filter(pl.col("dated_at") <= pl.lit(now, dtype=TIMESTAMP))
+        dated_trueups(frames.trueup_terms, rows)
+        .filter(pl.col("dated_at") <= pl.lit(now, dtype=TIMESTAMP))
         .join(left, on="segment_id", how="left")
         .filter(pl.col("left").is_null() | (pl.col("left") != zero()))
         .select("dated_at", close_month=close_month(pl.col("dated_at")))
@@ -221,7 +222,12 @@ def unreplaced(lake: Lake, books_through: int) -> pl.LazyFrame:
     events = lake.scan("invoice_events", through={"batch_no": books_through})
     replaced = events.filter(pl.col("event") == "REGENERATED").select("invoice_id")
     void = void_invoices(lake, books_through).join(replaced, on="invoice_id", how="anti")
-    invoices = lake.scan("invoices", through={"batch_no": books_through}).join(void, on="invoice_id", how="semi")
+    lines = lake.scan("line_items", pl.col("line_type") == "trueup", through={"batch_no": books_through})
+    invoices = (
+        lake.scan("invoices", through={"batch_no": books_through})
+        .join(void, on="invoice_id", how="semi")
+        .join(lines.select("invoice_id", "segment_id"), on="invoice_id", how="left")
+    )
     return invoices.select("contract_id", stands_for=stands_for(), replaces_invoice_id="invoice_id")
 
 
@@ -257,8 +263,8 @@ def events_at(lake: Lake, through: Mapping[str, int], unseen: pl.LazyFrame | Non
         found = lake.collect(places)
         if found.is_empty():
             return TABLES["events"].empty()
-        of_places = pl.col("event_date").is_in(found["usage_date"].unique().implode())
-        of_places &= pl.col("customer_ref").is_in(found["customer_ref"].unique().implode())
+        of_places = pl.col("event_date").is_in(found["usage_date"].unique().to_list())
+        of_places &= pl.col("customer_ref").is_in(found["customer_ref"].unique().to_list())
         rows = lake.scan("events", of_places, through=through).select(SAMPLED)
         return rows if unseen is None else without(rows, unseen)
 

@@ -72,7 +72,7 @@ def joined_months(lake: Lake) -> set[str]:
     unlisted = lake.collect(joined.join(late, on=["customer_ref", "contract_id", "period_start"], how="anti"))
     if unlisted.is_empty():
         return set()
-    references = pl.col("customer_ref").is_in(unlisted["customer_ref"].unique().implode())
+    references = pl.col("customer_ref").is_in(unlisted["customer_ref"].unique().to_list())
     used = lake.scan("usage_states", references).select("customer_ref", "window_start").unique()
     inside = pl.col("window_start").is_between("period_start", "period_end", closed="left")
     months = unlisted.lazy().join(used, on="customer_ref").filter(inside).select("close_month").unique()

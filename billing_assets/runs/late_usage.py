@@ -117,8 +117,8 @@ def used_since(
     days = lake.collect(new)
     if days.is_empty():
         return closed.clear()
-    of_days = pl.col("usage_date").is_in(days["usage_date"].unique().implode())
-    of_days &= pl.col("ingest_batch").is_in(days["ingest_batch"].unique().implode())
+    of_days = pl.col("usage_date").is_in(days["usage_date"].unique().to_list())
+    of_days &= pl.col("ingest_batch").is_in(days["ingest_batch"].unique().to_list())
     states = lake.scan("usage_states", of_days)
     levels = level_measures(catalog)
     used = states.select("customer_ref", "window_start", "ingest_batch", is_level=pl.col("measure_id").is_in(levels))

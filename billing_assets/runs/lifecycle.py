@@ -13,7 +13,6 @@ from typing import Any
 import polars as pl
 
 from billing_assets.columns import TIMESTAMP
-from billing_assets.commitments import TRUEUP
 from billing_assets.errors import UsageError
 from billing_assets.identity import stable_id
 from billing_assets.runs import batches
@@ -35,15 +34,11 @@ class Decision:
 
 
 def refuse_void(lake: Lake, invoice: Row) -> None:
-    """Raise UsageError for an invoice that cannot be voided: a true-up, a void one, one of which a later invoice bills
-    late usage, one that drew on a balance which has rolled over since."""
+    """Raise UsageError for an invoice that cannot be voided: a void one, one of which a later invoice bills late usage,
+    one that drew on a balance which has rolled over since."""
     number, name = invoice["invoice_number"], invoice["invoice_id"]
     if invoice["status"] == "VOID":
         raise UsageError(f"{number} is void already, since {invoice['voided_at']:%Y-%m-%d %H:%M} UTC")
-    if invoice["invoice_type"] == TRUEUP:
-        raise UsageError(
-            f"{number} is a true-up, and true-ups cannot be voided yet; `billing adjust` moves its balance"
-        )
     void = lake.scan("invoices").filter(pl.col("status") == "VOID").select("invoice_id")
     late = lake.scan("line_items").filter(pl.col("corrects_invoice_id") == name).join(void, on="invoice_id", how="anti")
     carriers = lake.scan("invoices").join(late, on="invoice_id", how="semi").select("invoice_number")

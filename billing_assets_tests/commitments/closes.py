@@ -132,7 +132,7 @@ class Books:
 
     def missing(self, opened: pl.LazyFrame, draws: pl.LazyFrame, now: datetime) -> pl.DataFrame:
         contracts = frame(self.contracts, CONTRACTS).drop("starting_at", "ending_before")
-        found = trueups(opened, draws, frame(self.terms, TRUEUP_TERMS), contracts, now)
+        found = trueups(opened, draws, frame(self.terms, TRUEUP_TERMS), contracts, self.ledger.lazy(), now)
         usage = frame(self.invoices, INVOICES).filter(pl.col("invoice_type") == "USAGE")
         return issued(found, usage, frame(self.shares, SHARES)).collect()
 

@@ -134,3 +134,78 @@ def test_a_void_that_was_interrupted_is_finished_by_who_comes_next(
     assert (void["status"], void["void_reason"], void["voided_at"]) == ("VOID", "wrong price", MARCH)
     assert ledger(books) == [("DEDUCTION", -15), ("GRANT", 15), ("VOID_REVERSAL", 15)]
     assert [one.invariant.name for one in checks.check_lake(books.lake) if one.discrepancies.height] == []
+
+
+def promised(committed: str = "100", price: str = "2") -> Obj:
+    """Nothing but a commit of January that is paid for where it is not consumed."""
+    access = [{"amount": committed, "starting_at": "2024-01-01", "ending_before": "2024-02-01"}]
+    schedule = [{"amount": committed, "timestamp": "2024-02-01"}]
+    terms = {"id": "post", "product_id": "fee", "type": "POSTPAID", "access_schedule": access}
+    found = catalog(price)
+    del found["contracts"][0]["credits"]
+    found["contracts"][0]["commits"] = [terms | {"invoice_schedule": schedule}]
+    return found
+
+
+@pytest.fixture
+def committed(tmp_path: Path) -> Books:
+    """January, final and sealed: 10 x 2 = 20 of a postpaid commit of 100, so that a true-up charges 80."""
+    found = Books.open(tmp_path, promised())
+    found.receive({"1.jsonl": [used(1, "2024-01-05T00:00:00Z", 10)]}, FEBRUARY)
+    found.close(FEBRUARY)
+    assert invoice(found, invoice_type="TRUEUP")["total"] == 80
+    return found
+
+
+def sums_of(books: Books) -> dict[str, list[Decimal]]:
+    """Totals of the invoices that stand, by type, in the order in which they were issued."""
+    rows = books.lake.scan("invoices").filter(status="FINALIZED").sort("number_sequence").collect()
+    found = rows.group_by("invoice_type", maintain_order=True).agg("total")
+    return {kind: totals for kind, totals in found.rows() if kind == "TRUEUP" or any(totals)}
+
+
+def broken(books: Books) -> list[str]:
+    return [one.invariant.name for one in checks.check_lake(books.lake) if one.discrepancies.height]
+
+
+def test_a_true_up_is_voided_and_charged_again(committed: Books) -> None:
+    wrong = invoice(committed, invoice_type="TRUEUP")
+    reissue.void(committed.lake, committed.catalog, wrong, decided(MARCH))
+    assert ledger(committed)[-1] == ("VOID_REVERSAL", 80)
+    books = committed.with_catalog(promised("50"))
+    books.close(MARCH)
+    [draft] = books.lake.scan("draft_invoices").filter(invoice_type="TRUEUP").collect().to_dicts()
+    assert (draft["total"], draft["regeneration"], draft["replaces_invoice_id"]) == (30, 1, wrong["invoice_id"])
+
+    reissue.regenerate(books.lake, books.catalog, invoice(books, status="VOID"), decided(LATER))
+    assert sums_of(books)["TRUEUP"] == [30]
+    assert sum(amount for _, amount in ledger(books)) == 0
+    assert broken(books) == []
+    books.close(LATER)
+    assert sums_of(books)["TRUEUP"] == [30]
+
+
+def test_what_a_replacement_leaves_of_a_commit_is_charged_beside_its_true_up(committed: Books) -> None:
+    usage = invoice(committed, invoice_type="USAGE", close_month="2024-01")
+    reissue.void(committed.lake, committed.catalog, usage, decided(MARCH))
+    books = committed.with_catalog(promised(price="1"))
+    books.close(MARCH)
+    assert sums_of(books)["TRUEUP"] == [80]  # the rest may still be drawn by the replacement
+
+    reissue.regenerate(books.lake, books.catalog, invoice(books, status="VOID"), decided(LATER))
+    books.close(LATER)
+    assert sums_of(books)["TRUEUP"] == [80, 10]
+    assert invoice(books, invoice_type="TRUEUP", total=Decimal(10))["invoice_date"] == MARCH.date()
+    assert sum(amount for _, amount in ledger(books)) == 0
+    assert broken(books) == []
+
+
+def test_a_replacement_that_comes_to_the_same_has_no_further_true_up(committed: Books) -> None:
+    usage = invoice(committed, invoice_type="USAGE", close_month="2024-01")
+    reissue.void(committed.lake, committed.catalog, usage, decided(MARCH))
+    committed.close(MARCH)
+    reissue.regenerate(committed.lake, committed.catalog, invoice(committed, status="VOID"), decided(LATER))
+    committed.close(LATER)
+    assert sums_of(committed)["TRUEUP"] == [80]
+    assert sum(amount for _, amount in ledger(committed)) == 0
+    assert broken(committed) == []
