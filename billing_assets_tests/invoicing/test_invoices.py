@@ -102,6 +102,7 @@ def drafted(
     excepted = held_by.get("exceptions", exceptions()).join(on, on=["contract_id", "period_start"])
     nothing = pl.LazyFrame(schema={"invoice_id": pl.String})
     sealed, policy = ("2025-12",), policy or HoldPolicy()
+    with_dates = with_dates.with_columns(segment_id=pl.lit(None, dtype=pl.String))
     return draft_invoices(with_dates, items, unrated, excepted, nothing, sealed, policy), items
 
 
