@@ -53,10 +53,11 @@ def draft_invoices(
 ) -> pl.LazyFrame:
     """One row per header that becomes an invoice, as of now, with its hold reasons.
 
-    `headers` has segment_id, what a TRUEUP charges the rest of. Grain invoice_id: `unrated`, those with
-    unrated usage; `exceptions`, with `exception_count`; and `unpriced`, those with a charge without a price, which are held like those with unrated usage. An invoice over nothing exists with
-    total 0 unless its contract skips zero invoices (case 76). voided: void invoices without a replacement, by VOID; the
-    draft of the same period or instant would replace it. decided: what people decided of invoices, by DECIDED.
+    `headers` has segment_id, what a TRUEUP charges the rest of. Grain invoice_id: `unrated`, those with unrated usage;
+    `exceptions`, with `exception_count`; and `unpriced`, those with a charge without a price, which are held like those
+    with unrated usage. An invoice over nothing exists with total 0 unless its contract skips zero invoices (case 76).
+    voided: void invoices without a replacement, by VOID; the draft of the same period or instant would replace it.
+    decided: what people decided of invoices, by DECIDED.
     """
     voided = pl.LazyFrame(schema=VOID) if voided is None else voided
     decided = pl.LazyFrame(schema=DECIDED) if decided is None else decided
