@@ -51,9 +51,8 @@ def void(
     if settings.json:
         print_json({"invoice": record(found), "reversed": [record(row) for row in moved], "written": not dry_run})
         return 0
-    say(
-        f"{'would void' if dry_run else 'voided'} {found['invoice_number']}: {money(found['total'], found['currency'])}"
-    )
+    total = f"{money(found['total'], found['currency'])} {found['currency']}"
+    say(f"{'would void' if dry_run else 'voided'} {found['invoice_number']}: {total}")
     for row in moved:
         say(f"  {row['segment_id']}: {row['amount']:+f} {row['unit']} goes back")
     say(f"next: billing regenerate {found['invoice_number']} --reason ...")
