@@ -12,6 +12,7 @@ from billing_assets.columns import TIMESTAMP
 from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.pipeline.traced_terms import limits_of, overrides_of, steps_of
 from billing_assets.pipeline.tracing import SPAN
+from billing_assets.runs.invoiced import moved_from
 from billing_assets.runs.late_usage import carried
 from billing_assets.runs.periods import closed_periods
 from billing_assets.runs.recomputing import as_of_batch
@@ -117,9 +118,8 @@ def late_of(lake: Lake, late: pl.DataFrame, recorded: Recorded, marks: Watermark
 def _late(lake: Lake, lines: pl.DataFrame, today: Recorded, marks: Watermarks) -> Late:
     then = as_of_batch(lake, lines["closing"][0])
     recorded = Recorded.of(lake, then.catalog_version)
-    moved = recorded.frames.customer_aliases.join(
-        today.frames.customer_aliases, on=["customer_ref", "customer_id"], how="anti"
-    ).select("customer_ref", seen_through=pl.lit(then.events_through, dtype=pl.Int64))
+    aliases, periods = recorded.frames.customer_aliases, lines.lazy().select("contract_id", "period_start")
+    moved = moved_from(lake, aliases, today.frames.customer_aliases, periods, marks.ledger_through)
     adjusts = pl.col("product_type") != "USAGE"
     of_usage = lines.filter(pl.col("discount_id").is_null(), pl.col("rate_id").is_not_null(), ~adjusts)
     spans = of_usage.select(*SPAN)

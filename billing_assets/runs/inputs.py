@@ -62,16 +62,18 @@ def inputs(
 
     Without `marks` everything committed is read. Usage is read from the first open period's start on. only: the periods
     to bill (contract_id, period_start), of those that are open; None: all that are asked for. late: what finds late
-    usage of the periods (`late_usage`); None: none is asked for. unseen: references (customer_ref) and the ingest batch
-    after which nothing of them counts (`seen_through`); None: all of all counts. aliases: whose references are (as
-    `CatalogFrames.customer_aliases`); None: as the catalog says. spans: periods (CLOSED columns) that are open with
-    these dates, whatever periods the catalog has over their hours; None: none.
+    usage of the periods (`late_usage`); None: none is asked for. unseen: references (customer_ref) and the ingest
+    batch after which nothing of them counts (`seen_through`); None: all of all counts. aliases: whose references
+    are (as `CatalogFrames.customer_aliases`); None: as the catalog says. spans: periods (CLOSED columns) that are
+    open with these dates, whatever periods the catalog has over their hours; None: none. With either of these,
+    usage is of who has its reference, whoever was billed for it.
     """
     events_through = marks.events_through if marks else lake.committed("ingest")
     books_through = marks.ledger_through if marks else lake.committed("books")
     actions_through = marks.actions_through if marks else last_action(lake)
     frames = with_known_segments(lake, resolve(catalog), books_through)
     frames = frames if aliases is None else replace(frames, customer_aliases=aliases)
+    by_references = aliases is not None or spans is not None
     since = catalog.settings.starting_at
     periods = started_periods(lake, frames.contracts, since, now, books_through, spans)
     asked = pl.lit(value=True) if month is None else is_asked(lake, frames, month)
@@ -100,7 +102,7 @@ def inputs(
         catalog=catalog,
         frames=frames,
         periods=near,
-        invoiced=invoiced_references(lake, frames, near, books_through),
+        invoiced=None if by_references else invoiced_references(lake, frames, near, books_through),
         states=states,
         values=values,
         past=metering.history(past),

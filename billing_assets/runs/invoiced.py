@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from billing_assets.catalog import CatalogFrames
+from billing_assets.runs.periods import counting_rows
 from billing_assets.storage.lake import Lake
 
 CLAIM = ("customer_ref", "contract_id", "period_start")
@@ -15,12 +16,12 @@ def invoiced_references(
 ) -> pl.LazyFrame | None:
     """Grain CLAIM: references of closed periods that moved since, with `is_moved` and what `placements` shows of them.
 
-    is_moved: the invoice counted the reference, and its customer no longer has it. Not is_moved: the customer has it
-    now, and the invoice has not seen it. None where nothing moved, neither references nor the dates of contracts below
-    closed periods. Invoices of a catalog whose dimensions the lake does not have are taken to have counted the
-    references of today.
+    is_moved: the invoice counted the reference, up to events_through, and its customer no longer has it. Not is_moved:
+    the customer has it now, and the invoice has not seen it. None where nothing moved, neither references nor the
+    dates of contracts below closed periods. Invoices of a catalog whose dimensions the lake does not have are taken
+    to have counted the references of today.
     """
-    known = lake.scan("customer_aliases").select("catalog_version", "customer_ref", "customer_id")
+    known = recorded_aliases(lake)
     columns = ("contract_id", "customer_id", "period_start", "period_end", "close_month", "is_billed", "events_through")
     positions = frames.contracts.select("contract_id", "contract_position")
     final = (
@@ -32,9 +33,48 @@ def invoiced_references(
     counted = final.join(known, on=["catalog_version", "customer_id"])
     today = final.join(frames.customer_aliases, on="customer_id")
     moved = counted.join(today, on=CLAIM, how="anti").with_columns(is_moved=pl.lit(value=True))
+    seen = seen_references(lake, books_through)
+    moved = moved.drop("events_through").join(seen, on=CLAIM).rename({"seen_through": "events_through"})
     unseen = today.join(counted, on=CLAIM, how="anti").with_columns(is_moved=pl.lit(value=False))
     found = lake.collect(pl.concat([moved, unseen], how="diagonal").drop("catalog_version"))
     return found.lazy() if found.height or has_moved(periods, frames, lake) else None
+
+
+def recorded_aliases(lake: Lake) -> pl.LazyFrame:
+    """Whose references are, by each catalog that was ever recorded."""
+    return lake.scan("customer_aliases").select("catalog_version", "customer_ref", "customer_id")
+
+
+def seen_references(lake: Lake, books_through: int) -> pl.LazyFrame:
+    """Grain CLAIM: the last ingest batch of which a closed period has billed a reference, `seen_through`: with its
+    invoice, or late while the reference was still its customer's."""
+    rows = counting_rows(lake, books_through)
+    known = rows.join(recorded_aliases(lake), on=["catalog_version", "customer_id"])
+    return known.group_by(CLAIM).agg(seen_through=pl.col("events_through").max())
+
+
+def moved_from(
+    lake: Lake, recorded: pl.LazyFrame, today: pl.LazyFrame, periods: pl.LazyFrame, books_through: int
+) -> pl.LazyFrame:
+    """Grain customer_ref: references that were their customers' in `recorded`, and are not `today` (both customer_ref,
+    customer_id), with what closed `periods` (contract_id, period_start) have billed of them, `seen_through`."""
+    moved = recorded.join(today, on=["customer_ref", "customer_id"], how="anti").select("customer_ref")
+    seen = seen_references(lake, books_through).join(periods, on=["contract_id", "period_start"], how="semi")
+    return moved.join(seen.group_by("customer_ref").agg(pl.col("seen_through").max()), on="customer_ref")
+
+
+def holders(lake: Lake, frames: CatalogFrames, closed: pl.LazyFrame) -> pl.LazyFrame:
+    """Grain (contract_id, period_start): closed periods of customers who have a reference now that an invoice over the
+    same hours counted for another. `closed`: of `started_periods`."""
+    span = ("contract_id", "customer_id", "period_start", "period_end")
+    counted = closed.select(*span, catalog_version="final_catalog_version").join(
+        recorded_aliases(lake), on=["catalog_version", "customer_id"]
+    )
+    moved = counted.join(frames.customer_aliases, on=["customer_ref", "customer_id"], how="anti")
+    away = moved.select("customer_ref", since="period_start", until="period_end")
+    held = away.join(frames.customer_aliases, on="customer_ref").join(closed.select(span), on="customer_id")
+    overlaps = (pl.col("since") < pl.col("period_end")) & (pl.col("period_start") < pl.col("until"))
+    return held.filter(overlaps).select("contract_id", "period_start").unique()
 
 
 def has_moved(periods: pl.LazyFrame, frames: CatalogFrames, lake: Lake) -> bool:

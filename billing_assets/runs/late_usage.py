@@ -151,7 +151,7 @@ def _of_batch(
     Everything is as that batch had it: catalog, books, now. Only the events are those of the watermarks; and of an
     invoice that is carried (`carried_by`), the catalog is the one that was decided.
     """
-    again = OfBatch.of(lake, batch_no, late, closed)
+    again = OfBatch.of(lake, batch_no, late, closed, marks.ledger_through)
     before = again.as_billed(today)
     found, listed = [], []
     for (version,), rows in late.group_by("carried_by", maintain_order=True):

@@ -80,6 +80,21 @@ def closed_periods(lake: Lake, books_through: int, of: pl.Expr | None = None) ->
     billed is to be billed again: what later ones had billed beside it, up to the void, does not count either. of: those
     to look at, all of a contract or none; None: all.
     """
+    rows, period = counting_rows(lake, books_through, of), ["contract_id", "period_start"]
+    late = rows.filter("is_late").group_by(period).agg(late_through=pl.col("events_through").max())
+    return (
+        rows.filter(~pl.col("is_late"))
+        .join(late, on=period, how="left")
+        .with_columns(
+            billed_through="events_through", events_through=pl.max_horizontal("events_through", "late_through")
+        )
+        .drop("late_through")
+    )
+
+
+def counting_rows(lake: Lake, books_through: int, of: pl.Expr | None = None) -> pl.LazyFrame:
+    """Rows of `closed_periods` (CLOSED and batch_no) that count: of invoices that stand, of periods that are skipped,
+    and of late usage that is still billed."""
     asked = () if of is None else (of,)
     rows = lake.scan("closed_periods", *asked, through={"batch_no": books_through}).select(*CLOSED, "batch_no")
     standing = rows.join(void_invoices(lake, books_through), on="invoice_id", how="anti")
@@ -92,15 +107,7 @@ def closed_periods(lake: Lake, books_through: int, of: pl.Expr | None = None) ->
         .filter(pl.col("batch_no") > pl.col("undone_in"), pl.col("batch_no") < pl.col("voided_in"))
     )
     counting = standing.filter("is_late").join(between, on=[*period, "batch_no"], how="anti")
-    late = counting.group_by(period).agg(late_through=pl.col("events_through").max())
-    return (
-        standing.filter(~pl.col("is_late"))
-        .join(late, on=period, how="left")
-        .with_columns(
-            billed_through="events_through", events_through=pl.max_horizontal("events_through", "late_through")
-        )
-        .drop("late_through")
-    )
+    return pl.concat([standing.filter(~pl.col("is_late")), counting])
 
 
 def refuse_forgotten(periods: pl.DataFrame) -> None:

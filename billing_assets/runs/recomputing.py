@@ -14,20 +14,23 @@ from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.pipeline.late import PERIOD, Recomputed, recompute
 from billing_assets.runs.catalogs import needed
 from billing_assets.runs.inputs import counting, holding, inputs
+from billing_assets.runs.invoiced import moved_from
 from billing_assets.storage.lake import Lake
 
 
 @dataclass(frozen=True, slots=True)
 class OfBatch:
-    """Periods that one batch of the books closed: what it computed them from, and their rows of `started_periods`."""
+    """Periods that one batch of the books closed: what it computed them from, and their rows of `started_periods`.
+    books_through: the last batch of the books by which it is told what was billed of a reference that moved since."""
 
     lake: Lake
     then: Watermarks
     catalog: Catalog
     periods: pl.DataFrame
+    books_through: int
 
     @classmethod
-    def of(cls, lake: Lake, batch_no: int, wanted: pl.DataFrame, closed: pl.DataFrame) -> Self:
+    def of(cls, lake: Lake, batch_no: int, wanted: pl.DataFrame, closed: pl.DataFrame, books_through: int) -> Self:
         """The `wanted` ones of the `closed` periods, with all that the batch closed of the same customers, since
         composites may look at every contract of a customer, and with those that are on their invoices.
 
@@ -38,7 +41,7 @@ class OfBatch:
         of_batch = closed.filter(pl.col("final_batch_no") == batch_no)
         of_customers = of_batch.join(wanted.select("customer_id").unique(), on="customer_id", how="semi")
         of_invoices = of_batch.join(of_customers, on="final_invoice_id", how="semi")
-        return cls(lake, then, catalog, pl.concat([of_customers, of_invoices]).unique(PERIOD))
+        return cls(lake, then, catalog, pl.concat([of_customers, of_invoices]).unique(PERIOD), books_through)
 
     def as_billed(self, today: pl.LazyFrame) -> Recomputed:
         """As the batch had it. today: as of `with_events`."""
@@ -46,10 +49,9 @@ class OfBatch:
 
     def with_events(self, events_through: int, today: pl.LazyFrame) -> Recomputed:
         """With the events up to a batch of ingestion. What came since of a reference that `today` (customer_ref,
-        customer_id) has elsewhere is the new customer's, and left out."""
+        customer_id) has elsewhere is the new customer's, and left out, but for what was billed before."""
         recorded = resolve(self.catalog).customer_aliases
-        moved = recorded.join(today, on=["customer_ref", "customer_id"], how="anti")
-        seen = moved.select("customer_ref", seen_through=pl.lit(self.then.events_through, dtype=pl.Int64))
+        seen = moved_from(self.lake, recorded, today, self.periods.lazy(), self.books_through)
         return self._computed(self.catalog, events_through, unseen=seen)
 
     def with_references(self, events_through: int, today: pl.LazyFrame) -> Recomputed:

@@ -16,6 +16,7 @@ from billing_assets.money import zero
 from billing_assets.pipeline.late import PERIOD, Recomputed, differences
 from billing_assets.runs.catalogs import needed
 from billing_assets.runs.decisions import carries
+from billing_assets.runs.invoiced import holders
 from billing_assets.runs.periods import void_invoices
 from billing_assets.runs.recomputing import OfBatch
 from billing_assets.schemas import TABLES
@@ -25,9 +26,12 @@ CAUSES = ("LATE_EVENT", "ATTRIBUTION", "CATALOG")
 _LINE = ("invoice_id", "line_item_id")
 
 
-def changed_periods(lake: Lake, catalog: Catalog, periods: pl.DataFrame, marks: Watermarks) -> pl.DataFrame:
+def changed_periods(
+    lake: Lake, catalog: Catalog, frames: CatalogFrames, periods: pl.DataFrame, marks: Watermarks
+) -> pl.DataFrame:
     """The closed ones of `periods` (`started_periods`), not older than the window of late usage, of which the catalog
-    may say something else than the one that they were billed by; and all that an action carries, with `carried_by`.
+    may say something else than the one that they were billed by; those of which usage was billed to others
+    (`holds_billed`); and all that an action carries, with `carried_by`.
 
     Contracts with a metric that was not measured then are left out (`unmeasured_contracts`).
     """
@@ -35,8 +39,11 @@ def changed_periods(lake: Lake, catalog: Catalog, periods: pl.DataFrame, marks: 
     closed = periods.filter(~pl.col("is_open"))
     decided = lake.collect(carries(lake, marks.actions_through))
     closed = closed.join(decided, left_on="final_invoice_id", right_on="invoice_id", how="left")
-    recent = closed.filter(pl.col("period_end") >= oldest, pl.col("final_catalog_version") != catalog.version)
-    parts = [closed.filter(pl.col("carried_by").is_not_null())]
+    holding = lake.collect(holders(lake, frames, closed.lazy())).with_columns(holds_billed=pl.lit(value=True))
+    closed = closed.join(holding, on=PERIOD, how="left").with_columns(pl.col("holds_billed").fill_null(value=False))
+    recent = closed.filter(pl.col("period_end") >= oldest)
+    parts = [closed.filter(pl.col("carried_by").is_not_null()), recent.filter("holds_billed")]
+    recent = recent.filter(pl.col("final_catalog_version") != catalog.version)
     for (version,), rows in recent.group_by("final_catalog_version", maintain_order=True):
         recorded = needed(lake, str(version))
         changed = changed_contracts(recorded, catalog)
@@ -63,7 +70,7 @@ def other_variances(
 ) -> pl.LazyFrame:
     """Rows of `invoice_variances` beside those of late usage: causes ATTRIBUTION and CATALOG, and of invoices that an
     action carries, LATE_EVENT as well. `periods`: all `started_periods` by the `catalog` of today."""
-    wanted = changed_periods(lake, catalog, periods, marks)
+    wanted = changed_periods(lake, catalog, frames, periods, marks)
     if wanted.is_empty():
         return TABLES["invoice_variances"].empty()
     closed = periods.filter(~pl.col("is_open"))
@@ -85,11 +92,13 @@ def _of_batch(
 ) -> pl.LazyFrame:
     """Grain (line, cause): finalized and recomputed, the amounts before and after what the cause changes. Each cause
     begins where the one before it ends, so that together they are all that differs."""
-    again, today, events = OfBatch.of(lake, batch_no, wanted, closed), frames.customer_aliases, marks.events_through
+    again = OfBatch.of(lake, batch_no, wanted, closed, marks.ledger_through)
+    today, events = frames.customer_aliases, marks.events_through
     carried = wanted.filter(pl.col("carried_by").is_not_null())
     with_events = again.with_events(events, today).that_is_carried()
     steps = [with_events, with_events, with_events]
-    if _is_any(lake, _different_references(resolve(again.catalog).customer_aliases, today)):
+    differ = _different_references(resolve(again.catalog).customer_aliases, today)
+    if wanted["holds_billed"].any() or _is_any(lake, differ):
         steps[1:] = [again.with_references(events, today).that_is_carried()] * 2
     if _is_any(lake, changed_contracts(again.catalog, catalog, terms_alone=True)):
         steps[2] = again.by(catalog, events).that_is_carried()

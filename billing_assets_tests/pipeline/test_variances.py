@@ -173,3 +173,18 @@ def test_late_usage_of_a_void_invoice_is_billed_again_though_another_had_billed_
     [void] = books.lake.scan("invoices").filter(invoice_id=mine["invoice_id"]).collect().to_dicts()
     again = reissue.regenerate(books.lake, books.catalog, void, decided(APRIL))
     assert again.rows["invoices"]["total"].to_list() == [4]
+
+
+def test_a_reference_that_moves_after_its_late_usage_was_billed_is_listed_whole_on_both_sides(books: Books) -> None:
+    """Found by the six-month histories: what had been carried stayed with the one, and the other, whose invoice had
+    been issued again meanwhile, lacked all of it."""
+    books.receive({"2.jsonl": [used("shared", 9, 6)]}, LATER)
+    books.close(MARCH)
+    assert totals(books, "2024-02")["acme"] == 6
+    reissue.void(books.lake, books.catalog, invoice(books, "beta"), decided(MARCH))
+    reissue.regenerate(books.lake, books.catalog, invoice(books, "beta"), decided(MARCH))
+    moved = books.with_catalog(catalog(moved="beta"))
+    moved.close(APRIL)
+    assert listed(moved) == [("acme", "ATTRIBUTION", 21, 10, 0, -11), ("beta", "ATTRIBUTION", 20, 31, 0, 11)]
+    assert totals(moved, "2024-03") == {"acme": 0, "beta": 0, "other": 0}
+    assert sound(moved)
