@@ -1,12 +1,14 @@
-"""Late lines explained: a closed period with the events that its invoice had seen, and with those that came since."""
+"""Late lines explained: a closed period with the events that its invoice had seen, and with those that came since; or
+by the catalog by which somebody had its difference carried."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from billing_assets.cli.explain_line import Check, Explanation, line_key, of_line, span_frame
-from billing_assets.cli.figures import counted, money
+from billing_assets.catalog.citing import cited_rate
+from billing_assets.cli.explain_line import Check, Explanation, in_force, line_key, of_line, span_frame
+from billing_assets.cli.figures import counted, moment, money
 from billing_assets.cli.output import Row, records
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ def with_late(made: Explanation, found: Explained) -> Explanation:
     import polars as pl
 
     line = made.line
+    for one in records(found.carried.lines.filter(pl.col("line_item_id") == line["line_item_id"])):
+        return _carried(made, one, found)
     for late in found.late:
         own = late.lines.filter(pl.col("line_item_id") == line["line_item_id"])
         if own.is_empty():
@@ -40,6 +44,28 @@ def with_late(made: Explanation, found: Explained) -> Explanation:
             return made
         return _late_usage(made, late, carried)
     made.facts.append(("late", f"the closed period of {line['corrects_line_item_id']} is no longer on the books"))
+    return made
+
+
+def _carried(made: Explanation, one: Row, found: Explained) -> Explanation:
+    """What an action has billed of a line: by its catalog, with the events and references of now."""
+    line, unit = made.line, made.line["amount_unit"]
+    made.facts.append(("corrects", f"{one['corrects_number']} ({line['corrects_line_item_id']})"))
+    made.facts.append(("carried", f"by {one['by']} on {moment(one['at'])}: {one['reason']}"))
+    then, to = found.carried.then[line["line_item_id"]].catalog, found.carried.to[line["line_item_id"]].catalog
+    rate = cited_rate(then, line["rate_id"]) if line["rate_id"] else None
+    if rate is not None:
+        made.facts.append(("rate as invoiced", f"{rate.id}, {in_force(rate)}: {rate.text}"))
+    made.facts.append(("catalogs", f"{then.version[:12]} as invoiced, carried to {to.version[:12]}"))
+    if one["recomputed"] is None:
+        made.facts.append(("late", "the closed period of the line is no longer on the books"))
+        return made
+    difference = one["recomputed"] - one["finalized"] - one["carried"]
+    made.facts.append(
+        ("late", f"{money(one['recomputed'], unit)} by that catalog - {money(one['finalized'], unit)} invoiced - "
+         f"{money(one['carried'], unit)} billed since by other late lines = {money(difference, unit)} {unit}")
+    )  # fmt: skip
+    made.checks.append(Check("amount of the late usage", one["stated"], difference))
     return made
 
 

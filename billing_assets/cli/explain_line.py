@@ -120,7 +120,9 @@ def _cite_prices(made: Explanation, found: Explained) -> None:
 
 
 def billed_by(line: Row, found: Explained) -> Catalog:
-    """The catalog that prices a line: of a late one that of its closed period."""
+    """The catalog that prices a line: of a late one that of its closed period, or that somebody had it carried to."""
+    if line["line_item_id"] in found.carried.to:
+        return found.carried.to[line["line_item_id"]].catalog
     for late in found.late:
         if line["line_item_id"] in late.lines["line_item_id"]:
             return late.recorded.catalog

@@ -12,6 +12,7 @@ from billing_assets.columns import TIMESTAMP
 from billing_assets.invoicing.finalize import Watermarks
 from billing_assets.pipeline.traced_terms import limits_of, overrides_of, steps_of
 from billing_assets.pipeline.tracing import SPAN
+from billing_assets.runs.explained_carries import Carried, carried_of
 from billing_assets.runs.invoiced import moved_from
 from billing_assets.runs.late_usage import carried
 from billing_assets.runs.periods import closed_periods
@@ -44,11 +45,13 @@ class Late:
 class Explained:
     """Of the lines of an invoice that were asked for. usage: the frames of `pipeline.tracing.Traced`; None where no
     line is usage. overrides: `overrides_of`. ledger: entries of the segments that the invoice draws on, in the order
-    in which they move the balance, with `before` and `after`. limits, steps: `limits_of`, `steps_of`."""
+    in which they move the balance, with `before` and `after`. limits, steps: `limits_of`, `steps_of`. late: what came
+    late; carried: what people had carried."""
 
     recorded: Recorded
     usage: Frames | None
     late: tuple[Late, ...]
+    carried: Carried
     overrides: pl.DataFrame
     ledger: pl.DataFrame
     limits: pl.DataFrame
@@ -62,10 +65,13 @@ def explained(lake: Lake, invoice: Mapping[str, Any], lines: pl.DataFrame) -> Ex
     own = owned(lines)
     usage = own.filter(pl.col("line_type") == "usage")
     late = own.filter(pl.col("line_type") == LATE)
+    decided = carried_of(lake, late, recorded, marks)
+    late = late.join(decided.lines, on="line_item_id", how="anti")
     return Explained(
         recorded=recorded,
         usage=None if usage.is_empty() else traced(lake, recorded, usage.select(*SPAN), marks),
         late=tuple(late_of(lake, late, recorded, marks)),
+        carried=decided,
         overrides=lake.collect(overrides_of(own.lazy(), recorded.frames)),
         ledger=ledger_of(lake, invoice, lines),
         limits=limits(lake, own.filter(pl.col("line_type").is_in(ADJUSTMENTS)), recorded, marks),

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from billing_assets.cli.explain_line import Check, explain_line
 from billing_assets.errors import UsageError
 from billing_assets.runs import carry, checks, reissue
+from billing_assets.runs.explained import explained
 from billing_assets.runs.lifecycle import Decision
 from billing_assets_tests.pipeline.closing import Books, Obj
 
@@ -80,6 +82,14 @@ def sound(books: Books) -> bool:
     return [one.invariant.name for one in checks.check_lake(books.lake) if one.discrepancies.height] == []
 
 
+def explained_late(books: Books, row: dict[str, Any]) -> list[Check]:
+    """What `billing explain` compares of the late lines of an invoice."""
+    lines = books.lake.scan("line_items").filter(invoice_id=row["invoice_id"]).collect()
+    found = explained(books.lake, row, lines)
+    made = [explain_line(line, lines.to_dicts(), found) for line in lines.filter(line_type="late_usage").to_dicts()]
+    return [check for one in made for check in one.checks]
+
+
 @pytest.fixture
 def books(tmp_path: Path) -> Books:
     """January is final: acme 10 + 5 of `shared`, beta 20, other 1 @ 7."""
@@ -110,6 +120,10 @@ def test_a_corrected_price_is_listed_and_billed_only_when_a_person_says_so(books
     assert listed(dearer) == expected
     dearer.close(MARCH)
     assert totals(dearer, "2024-02") == {"acme": 3 + 38 + 4, "beta": 0, "other": 0}
+    checks_of_late = explained_late(dearer, invoice(dearer, "acme", "2024-02"))
+    assert [(check.what, int(check.stated), check.holds) for check in checks_of_late] == [
+        ("amount of the late usage", 42, True)
+    ]
     assert listed(dearer) == [
         ("acme", "CATALOG", 19, 57, 38, 0),
         ("acme", "LATE_EVENT", 15, 19, 4, 0),
