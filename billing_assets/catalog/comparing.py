@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 import polars as pl
@@ -30,22 +30,25 @@ ELSEWHERE = ("customers", "contract_products", "selectors", "expressions")
 is for decides what it pays, not what usage costs; and expressions are those of prices."""
 
 
-def changed_contracts(before: Catalog, after: Catalog, *, terms_alone: bool = False) -> pl.LazyFrame:
+def changed_contracts(
+    before: Catalog, after: Catalog, *, terms_alone: bool = False, names: Sequence[str] | None = None
+) -> pl.LazyFrame:
     """contract_id, changed_from, changed_until: of which of its time the two may say different things of a contract; a
     null is without a bound.
 
     What is shared counts for all that share it: a rate for the contracts of its card, a product, or its metric, for
     those that have it. The mere order of entries is not looked at. terms_alone: references of customers are not either.
+    names: of `CatalogFrames`, those to compare; None: all.
     """
     one, other = resolve(before), resolve(after)
     skipped = (*ELSEWHERE, *(OF_CUSTOMERS if terms_alone else ()))
-    names = [name for name in CatalogFrames.__dataclass_fields__ if name not in skipped]
+    compared = [name for name in names or CatalogFrames.__dataclass_fields__ if name not in skipped]
     found = [
         rows
-        for name in names
+        for name in compared
         for rows in _of_contracts(name, _different(getattr(one, name), getattr(other, name)), (one, other))
     ]
-    metrics = _changed_metrics(before, after)
+    metrics = _changed_metrics(before, after) if names is None else []
     for frames in (one, other):
         used = frames.product_versions.filter(pl.col("billable_metric_id").is_in(metrics)).select("product_id")
         found.append(_without_dates(frames.contract_products.join(used, on="product_id", how="semi")))
@@ -117,8 +120,11 @@ def _different(one: pl.LazyFrame, other: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _spans(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """`rows` with SPAN: their own dates, where they have some."""
+    """`rows` with SPAN: their own dates, where they have some; a charge's instant, with what ends and begins there."""
     names = rows.collect_schema().names()
+    if "charged_at" in names:
+        tick = pl.duration(microseconds=1)
+        return rows.with_columns(changed_from=pl.col("charged_at") - tick, changed_until=pl.col("charged_at") + tick)
     dates = dict(zip(SPAN, ("starting_at", "ending_before"), strict=True))
     return rows.with_columns(
         **{name: pl.col(date) if date in names else pl.lit(None, dtype=TIMESTAMP) for name, date in dates.items()}

@@ -48,11 +48,16 @@ def changed_periods(
         recorded = needed(lake, str(version))
         changed = changed_contracts(recorded, catalog)
         changed = changed.join(unmeasured_contracts(recorded, catalog), on="contract_id", how="anti")
-        begins = pl.col("changed_from").is_null() | (pl.col("changed_from") < pl.col("period_end"))
-        ends = pl.col("changed_until").is_null() | (pl.col("changed_until") > pl.col("period_start"))
-        touched = rows.lazy().select(*PERIOD, "period_end").join(changed, on="contract_id").filter(begins, ends)
-        parts.append(rows.join(lake.collect(touched.select(PERIOD).unique()), on=PERIOD, how="semi"))
+        parts.append(rows.join(lake.collect(touched_periods(rows.lazy(), changed)), on=PERIOD, how="semi"))
     return pl.concat(parts).unique(PERIOD).sort(PERIOD)
+
+
+def touched_periods(periods: pl.LazyFrame, changed: pl.LazyFrame) -> pl.LazyFrame:
+    """PERIOD of those of which `changed` (`changed_contracts`) has some time."""
+    begins = pl.col("changed_from").is_null() | (pl.col("changed_from") < pl.col("period_end"))
+    ends = pl.col("changed_until").is_null() | (pl.col("changed_until") > pl.col("period_start"))
+    both = periods.select(*PERIOD, "period_end").join(changed, on="contract_id")
+    return both.filter(begins, ends).select(PERIOD).unique()
 
 
 def unmeasured_contracts(recorded: Catalog, catalog: Catalog) -> pl.LazyFrame:
