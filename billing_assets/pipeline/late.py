@@ -7,7 +7,7 @@ those of now. What differs is late (docs/semantics.md, Late usage).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -28,7 +28,8 @@ CARRY, CORRECT, REPORT = "CARRY_FORWARD", "CORRECTION", "REPORT_ONLY"
 PERIOD = ("contract_id", "period_start")
 CHARGED_ANYWAY = ("subscription", "scheduled", "commit_purchase")
 _NUMBERS = ("quantity", "amount", "net")
-_DESCRIBED = tuple(name for name in RATED_LINE if name not in (*_NUMBERS, "period_start", "period_end"))
+DESCRIBED = tuple(name for name in RATED_LINE if name not in (*_NUMBERS, "period_start", "period_end"))
+"""What a late line has of the line that it corrects."""
 
 LATE_PERIOD: dict[str, pl.DataType] = {
     **dict.fromkeys(("contract_id", "customer_id", "close_month", "final_invoice_id", "policy"), pl.String()),
@@ -81,7 +82,7 @@ def recompute(given: Inputs, hold: Hold, count: Count) -> Recomputed:
     listed = metering.listed(outcome, None).group_by(PERIOD).agg(events=pl.col("event_count").sum())
     items = line_items(found.charged.lines, found.charged.headers).filter(pl.col("line_type") != "rounding")
     lines = items.with_columns(contract_id="origin_contract_id", customer_id="origin_customer_id")
-    columns = ("line_item_id", "invoice_id", "period_start", *_DESCRIBED, *_NUMBERS)
+    columns = ("line_item_id", "invoice_id", "period_start", *DESCRIBED, *_NUMBERS)
     return Recomputed(hold(lines.select(columns)), hold(listed))
 
 
@@ -96,8 +97,17 @@ def differences(before: Recomputed, after: Recomputed) -> pl.LazyFrame:
     ]
     together = pl.concat(signed, how="diagonal").group_by("line_item_id", maintain_order=True)
     return together.agg(
-        pl.col("invoice_id", "period_start", *_DESCRIBED).first(), pl.col(*_NUMBERS, "before", "after").sum()
+        pl.col("invoice_id", "period_start", *DESCRIBED).first(), pl.col(*_NUMBERS, "before", "after").sum()
     )
+
+
+def with_gone(found: pl.LazyFrame, carried: pl.LazyFrame) -> pl.LazyFrame:
+    """`found` (`differences`), and at 0 the lines of `carried` (its columns but the numbers and the currency's) that it
+    has no longer: those of a tier that usage has left again, of which all that was carried is to be given back."""
+    currency = found.group_by("contract_id").agg(pl.col("currency", "minor_digits").first())
+    gone = carried.join(found.select("line_item_id"), on="line_item_id", how="anti").join(currency, on="contract_id")
+    zeros = dict.fromkeys((*_NUMBERS, "before", "after"), zero())
+    return pl.concat([found, gone.with_columns(**zeros)], how="diagonal_relaxed")
 
 
 def outstanding(found: pl.LazyFrame, carried: pl.LazyFrame) -> pl.LazyFrame:
@@ -206,6 +216,9 @@ def billed_with(late: Late, due: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFr
 
 def corrects(month: str | None, now: datetime) -> bool:
     """Whether CORRECTION invoices, dated `now`, are computed with `month`: not before the invoices that end by then."""
-    last = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    before = last.year * 12 + last.month - 2
-    return month is None or int(month[:4]) * 12 + int(month[5:]) - 1 >= before
+    return month is None or month >= correcting_month(now)
+
+
+def correcting_month(now: datetime) -> str:
+    """The first month with which they are: the one before that of `now`."""
+    return f"{now.replace(day=1) - timedelta(days=1):%Y-%m}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
@@ -17,6 +17,7 @@ from billing_assets.errors import InvariantBreach
 from billing_assets.invoicing.drafts import NOT_HELD
 from billing_assets.invoicing.finalize import Watermarks, due, events_of, numbered, replacement, stamped
 from billing_assets.pipeline import Inputs, charging_terms, month_after, open_scheduled, with_purchases
+from billing_assets.pipeline.late import correcting_month
 from billing_assets.reconcile import gate, ledger_gate
 from billing_assets.runs import batches, lifecycle, manual_entries, manual_holds
 from billing_assets.runs.billing import forget_billed, totals
@@ -323,5 +324,4 @@ def correcting_months(lake: Lake, given: Inputs) -> set[str]:
     """The month with which CORRECTION invoices are computed, if there is late usage for any."""
     if given.late is None:
         return set()
-    last = given.now.replace(day=1) - timedelta(days=1)
-    return {f"{last:%Y-%m}"} if lake.collect(given.late.uncarried(given.periods)).height else set()
+    return {correcting_month(given.now)} if lake.collect(given.late.uncarried(given.periods)).height else set()

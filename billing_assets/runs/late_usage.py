@@ -15,18 +15,22 @@ from billing_assets.money import zero
 from billing_assets.pipeline import Inputs
 from billing_assets.pipeline.late import (
     CARRY,
+    DESCRIBED,
+    LATE,
     LATE_PERIOD,
     PERIOD,
     REPORT,
     Late,
     differences,
     outstanding,
+    with_gone,
 )
 from billing_assets.runs.catalogs import needed
 from billing_assets.runs.decisions import carries
 from billing_assets.runs.inputs import inputs, watermarks
 from billing_assets.runs.periods import void_invoices
 from billing_assets.runs.recomputing import OfBatch
+from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
 
 VARIANCE = {"invoice_id": "corrects_invoice_id", "line_item_id": "corrects_line_item_id", "recomputed": "after",
@@ -75,7 +79,8 @@ def late_usage(
     late = late.join(decided, left_on="final_invoice_id", right_on="invoice_id", how="left")
     batches = late["final_batch_no"].unique().sort()
     found = [_of_batch(lake, one, late.filter(final_batch_no=one), closed, aliases, marks) for one in batches]
-    left = lake.collect(outstanding(pl.concat([lines for lines, _ in found]), carried(lake, marks.ledger_through)))
+    lines = with_gone(pl.concat([of_batch for of_batch, _ in found]), carried_lines(lake, late, marks.ledger_through))
+    left = lake.collect(outstanding(lines, carried(lake, marks.ledger_through)))
     own = left.join(decided, left_on="corrects_invoice_id", right_on="invoice_id", how="anti")
     variances = own.select(
         *(pl.col(column).alias(name) for name, column in VARIANCE.items()), "carried", "outstanding",
@@ -196,12 +201,40 @@ def with_policies(late: pl.LazyFrame, all_billed: pl.LazyFrame, catalog: Catalog
 
 def carried(lake: Lake, books_through: int) -> pl.LazyFrame:
     """Grain corrects_line_item_id: amount and quantity of the late lines on invoices that are not void."""
-    lines = lake.scan("line_items", pl.col("line_type") == "late_usage", through={"batch_no": books_through})
-    standing = lines.join(void_invoices(lake, books_through), on="invoice_id", how="anti")
-    sums = standing.group_by("corrects_line_item_id").agg(
-        amount=pl.col("list_amount").sum(), quantity=pl.col("quantity").sum()
+    sums = (
+        late_lines(lake, books_through)
+        .group_by("corrects_line_item_id")
+        .agg(amount=pl.col("list_amount").sum(), quantity=pl.col("quantity").sum())
     )
     return sums.with_columns(pl.col("amount", "quantity").cast(DECIMAL))
+
+
+def late_lines(lake: Lake, books_through: int) -> pl.LazyFrame:
+    """Late lines on invoices that are not void."""
+    lines = lake.scan("line_items", pl.col("line_type") == LATE, through={"batch_no": books_through})
+    return lines.join(void_invoices(lake, books_through), on="invoice_id", how="anti")
+
+
+def carried_lines(lake: Lake, late: pl.DataFrame, books_through: int) -> pl.LazyFrame:
+    """Grain line_item_id: the lines of closed periods, `late`, that late lines correct, as the last of these describes
+    them: invoice_id, period_start and the columns of a rated line that are recorded."""
+    periods = late.lazy().select(*PERIOD, "period_end", invoice_id="final_invoice_id")
+    own = late_lines(lake, books_through).with_columns(
+        contract_id="origin_contract_id", customer_id="origin_customer_id", invoice_id="corrects_invoice_id"
+    )
+    at, wanted = pl.col("starting_at"), [name for name in DESCRIBED if name in TABLES["line_items"].columns]
+    return (
+        own.join(periods, on=["contract_id", "invoice_id"])
+        .filter(at >= pl.col("period_start"), at < pl.col("period_end"))
+        .sort("batch_no", "line_item_id")
+        .select(*wanted, "invoice_id", "period_start", "corrects_line_item_id")
+        .unique("corrects_line_item_id", keep="last", maintain_order=True)
+        .rename({"corrects_line_item_id": "line_item_id"})
+        .with_columns(
+            is_fee=pl.col("event_count").is_null(), incurred_from="starting_at", incurred_to="ending_before",
+            caps_lanes=pl.lit(value=False),
+        )
+    )  # fmt: skip
 
 
 def corrections(lake: Lake, books_through: int) -> pl.LazyFrame:

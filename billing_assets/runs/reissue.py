@@ -8,6 +8,8 @@ import polars as pl
 
 from billing_assets.catalog import Catalog
 from billing_assets.errors import UsageError
+from billing_assets.invoicing.headers import CORRECTION
+from billing_assets.pipeline.late import correcting_month
 from billing_assets.runs import batches, lifecycle
 from billing_assets.runs.billing import forget_billed, rate_month, refresh_drafts
 from billing_assets.runs.books import SEQUENCE, Books, books_of, encoded, finish_from_intent, write
@@ -43,7 +45,8 @@ def replacement_of(lake: Lake, catalog: Catalog, invoice: Row, decision: Decisio
     """What `regenerate` would write. Raises UsageError where the invoice has no replacement, or that is held."""
     refuse(invoice)
     marks = watermarks(lake, catalog, decision.now, ledger_through)
-    books = books_of(lake, catalog, marks, invoice["close_month"], decision.by, {}, invoice["invoice_id"])
+    month = computed_with(invoice, decision)
+    books = books_of(lake, catalog, marks, month, decision.by, {}, invoice["invoice_id"])
     if books.rows["invoices"].height == 1:
         return books
     drafts = books.drafts.filter(pl.col("replaces_invoice_id") == invoice["invoice_id"])
@@ -52,6 +55,14 @@ def replacement_of(lake: Lake, catalog: Catalog, invoice: Row, decision: Decisio
         raise UsageError(f"{number} has nothing to be replaced by: what it billed is not in the catalog any more")
     reasons = ", ".join(drafts["hold_reasons"].to_list())
     raise UsageError(f"the replacement of {number} is held: {reasons}; clear that first")
+
+
+def computed_with(invoice: Row, decision: Decision) -> str:
+    """The month with which the replacement of a void invoice is computed: its own, but a CORRECTION is dated anew."""
+    if invoice["invoice_type"] == CORRECTION:
+        return correcting_month(decision.now)
+    month: str = invoice["close_month"]
+    return month
 
 
 def refuse(invoice: Row) -> None:
@@ -72,7 +83,7 @@ def regenerate(lake: Lake, catalog: Catalog, invoice: Row, decision: Decision) -
         keep_version(lake, catalog, decision.now)
         marks = watermarks(lake, catalog, decision.now, batch_no - 1)
         about = lifecycle.intent_of(lifecycle.REGENERATE, invoice, decision)
-        return {**about, **encoded(marks), "month": invoice["close_month"], "replaces": invoice["invoice_id"]}
+        return {**about, **encoded(marks), "month": computed_with(invoice, decision), "replaces": invoice["invoice_id"]}
 
     def finish(batch: batches.Batch) -> None:
         own = None if batch.is_resumed else proposed.get(batch.batch_no)
@@ -83,7 +94,7 @@ def regenerate(lake: Lake, catalog: Catalog, invoice: Row, decision: Decision) -
 
     replacement_of(lake, catalog, invoice, decision, lake.committed(SEQUENCE))
     # Once it is final, what is listed of its period stays as it is then.
-    rate_month(lake, catalog, invoice["close_month"], decision.now)
+    rate_month(lake, catalog, computed_with(invoice, decision), decision.now)
     lifecycle.record(lake, lifecycle.REGENERATE, invoice, decision)
     batches.run(lake, SEQUENCE, propose, finish, clock=lambda: decision.now, by=decision.by)
     books = proposed[max(proposed)]

@@ -17,7 +17,7 @@ from billing_assets.pipeline.late import PERIOD, Recomputed, differences
 from billing_assets.runs.catalogs import needed
 from billing_assets.runs.decisions import carries
 from billing_assets.runs.invoiced import holders
-from billing_assets.runs.periods import void_invoices
+from billing_assets.runs.late_usage import late_lines
 from billing_assets.runs.recomputing import OfBatch
 from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
@@ -83,7 +83,7 @@ def other_variances(
     found = pl.concat(
         [_of_batch(lake, one, wanted.filter(final_batch_no=one), closed, catalog, frames, marks) for one in batches]
     )
-    return lake.collect(with_carried(found, late_lines(lake, marks), carries(lake, marks.actions_through))).lazy()
+    return lake.collect(with_carried(found, carried_late(lake, marks), carries(lake, marks.actions_through))).lazy()
 
 
 def _of_batch(
@@ -114,7 +114,8 @@ def _of_batch(
     ]
     if carried.height:
         billed = again.as_billed(today).that_is_carried()
-        found.append(_step(CAUSES[0], billed, with_events).join(carried.lazy(), on=PERIOD, how="semi"))
+        own = [_step(CAUSES[0], billed, with_events), _unchanged(steps[2])]
+        found += [rows.join(carried.lazy(), on=PERIOD, how="semi") for rows in own]
     return lake.collect(pl.concat(found)).lazy() if found else pl.LazyFrame(schema=_STEP)
 
 
@@ -141,15 +142,26 @@ def _step(cause: str, before: Recomputed, after: Recomputed) -> pl.LazyFrame:
     return named.select(pl.col(name).cast(dtype) for name, dtype in _STEP.items())
 
 
-def late_lines(lake: Lake, marks: Watermarks) -> pl.LazyFrame:
+def _unchanged(now: Recomputed) -> pl.LazyFrame:
+    """Lines by the last cause, as they are before and after it: what was carried by another catalog than today's is to
+    be given back of them, also where they are as they were invoiced."""
+    value = pl.col("amount")
+    rows = now.lines.select(
+        "invoice_id", "line_item_id", "contract_id", "period_start", recomputed=value, finalized=value
+    )
+    return rows.with_columns(cause=pl.lit(CAUSES[-1])).select(pl.col(name).cast(dtype) for name, dtype in _STEP.items())
+
+
+def carried_late(lake: Lake, marks: Watermarks) -> pl.LazyFrame:
     """Late lines of invoices that are not void: the line and invoice that they correct, their amount, and the last
     action that their invoice had seen."""
-    through = {"batch_no": marks.ledger_through}
-    lines = lake.scan("line_items", pl.col("line_type") == "late_usage", through=through)
-    seen = lake.scan("invoices", through=through).select("invoice_id", "actions_through")
-    standing = lines.join(void_invoices(lake, marks.ledger_through), on="invoice_id", how="anti")
-    return standing.join(seen, on="invoice_id").select(
-        "actions_through", "list_amount", invoice_id="corrects_invoice_id", line_item_id="corrects_line_item_id"
+    seen = lake.scan("invoices", through={"batch_no": marks.ledger_through}).select("invoice_id", "actions_through")
+    return (
+        late_lines(lake, marks.ledger_through)
+        .join(seen, on="invoice_id")
+        .select(
+            "actions_through", "list_amount", invoice_id="corrects_invoice_id", line_item_id="corrects_line_item_id"
+        )
     )
 
 
@@ -157,7 +169,8 @@ def with_carried(found: pl.LazyFrame, late: pl.LazyFrame, decided: pl.LazyFrame)
     """Rows of `invoice_variances` of `found`, (line, cause).
 
     Late lines from before an action carried the invoice are of LATE_EVENT. Those since are of all causes: each in turn
-    has what it lacks, and the last one the rest, so that what is carried is counted once.
+    has what it lacks, and the last one the rest, so that what is carried is counted once. Of lines that the catalog of
+    now does not have, that is all.
     """
     parted = late.join(decided, on="invoice_id").with_columns(
         is_since=pl.col("actions_through") >= pl.col("carried_since")
@@ -168,6 +181,15 @@ def with_carried(found: pl.LazyFrame, late: pl.LazyFrame, decided: pl.LazyFrame)
         since=amount.filter("is_since").sum(),
         has=pl.col("is_since").any(),
     )
+    since = sums.filter("has").select(_LINE)
+    changed = found.filter(pl.col("recomputed") != pl.col("finalized"))
+    last = changed.filter(pl.col("cause") == CAUSES[-1])
+    same = found.filter(pl.col("recomputed") == pl.col("finalized")).join(last, on=_LINE, how="anti")
+    same = same.join(since, on=_LINE, how="semi")
+    gone = since.join(pl.concat([last, same]), on=_LINE, how="anti").with_columns(
+        cause=pl.lit(CAUSES[-1]), recomputed=zero(), finalized=zero()
+    )
+    found = pl.concat([changed, same, gone], how="diagonal_relaxed")
     order = pl.col("cause").replace_strict({name: place for place, name in enumerate(CAUSES)}, return_dtype=pl.Int64)
     early = (
         pl.when(pl.col("place") == pl.col("place").min().over(_LINE))

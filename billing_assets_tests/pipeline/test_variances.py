@@ -202,3 +202,21 @@ def test_a_reference_that_moves_after_its_late_usage_was_billed_is_listed_whole_
     assert listed(moved) == [("acme", "ATTRIBUTION", 21, 10, 0, -11), ("beta", "ATTRIBUTION", 20, 31, 0, 11)]
     assert totals(moved, "2024-03") == {"acme": 0, "beta": 0, "other": 0}
     assert sound(moved)
+
+
+def test_a_correction_is_voided_and_issued_again_months_later(tmp_path: Path) -> None:
+    """Found by the six-month histories: its replacement is dated by the run, not by the month of the void one."""
+    books = Books.open(tmp_path, catalog(policy="CORRECTION"))
+    books.receive({"1.jsonl": [used("acme", 1, 10)]}, FEBRUARY)
+    books.close(FEBRUARY)
+    books.receive({"2.jsonl": [used("acme", 2, 4)]}, LATER)
+    books.close(LATER)
+    [wrong] = books.lake.scan("invoices").filter(invoice_type="CORRECTION").collect().to_dicts()
+    assert (wrong["total"], wrong["close_month"]) == (4, "2024-02")
+    reissue.void(books.lake, books.catalog, wrong, decided(LATER))
+    books.close(APRIL)
+    assert totals(books, "2024-03") == {"acme": 0, "beta": 0, "other": 0}
+    [void] = books.lake.scan("invoices").filter(status="VOID").collect().to_dicts()
+    reissue.regenerate(books.lake, books.catalog, void, decided(APRIL))
+    assert totals(books, "2024-04") == {"acme": 4}
+    assert sound(books)

@@ -198,11 +198,13 @@ class History:
 
 
 def billed(books: Books) -> dict[str, Decimal]:
-    """Customer: what stands on invoices and drafts, before rounding."""
+    """Customer: what stands on invoices and drafts, before rounding. Late usage on drafts is listed as outstanding."""
     sums: dict[str, Decimal] = {}
     for invoices, items in (("invoices", "line_items"), ("draft_invoices", "draft_line_items")):
         standing = books.lake.scan(invoices).filter(pl.col("status") != "VOID").select("invoice_id")
         lines = books.lake.scan(items).filter(pl.col("in_total"), pl.col("line_type") != "rounding")
+        if invoices == "draft_invoices":
+            lines = lines.filter(pl.col("line_type") != "late_usage")
         found = lines.join(standing, on="invoice_id", how="semi").group_by("customer_id").agg(pl.col("amount").sum())
         for customer, amount in found.collect().iter_rows():
             sums[customer] = sums.get(customer, Decimal()) + amount
