@@ -55,7 +55,7 @@ def contents(report: CloseReport, place: Settings, month: str | None, dry_run: b
         "days_metered": len(report.meter.days) if report.meter else 0,
         "finalized": summed((final.finalized for _, final in report.months), ["invoice_type", "currency"]),
         "drawn_first": summed((final.drawn_first for _, final in report.months), ["close_month", "currency"]),
-        "held": [_held(row) for _, final in report.months for row in records(final.held)],
+        "held": held_once(report),
         "not_yet_due": sum(final.not_yet_due for _, final in report.months),
         "open": sum(final.open for _, final in report.months),
         "sealed": sorted({sealed for _, final in report.months for sealed in final.sealed}),
@@ -78,6 +78,12 @@ def summed(frames: Iterable[pl.DataFrame], keys: Sequence[str]) -> list[dict[str
             if name not in keys and isinstance(value, int | Decimal):
                 found[name] = found.get(name, 0) + value
     return [totals[key] for key in sorted(totals, key=lambda key: tuple(str(part or "") for part in key))]
+
+
+def held_once(report: CloseReport) -> list[dict[str, Any]]:
+    """Held invoices as the last month that looked at them found them."""
+    found = {row["invoice_id"]: row for _, final in report.months for row in records(final.held)}
+    return [_held(row) for row in found.values()]
 
 
 def _held(row: Row) -> dict[str, Any]:

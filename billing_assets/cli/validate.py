@@ -35,7 +35,8 @@ COLUMNS = (
 )
 WITHOUT_MONEY = {
     "balances": "commits or credits of a period that is final are others: what they have paid stays as it is",
-    "measures": "a metric counts what was not measured of a period that is final: `billing simulate` measures anew",
+    "measures": "a metric counts what was not measured of a period that is final, or it is in another currency now: "
+    "`billing simulate` computes it anew",
 }
 NEXT = (
     "final invoices stay as they are: date the edit from an open period on, or apply it and see `billing variances`;\n"

@@ -81,20 +81,11 @@ def variances(
 
 
 def described(lake: Lake, rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows of `invoice_variances` with the number, customer and month of the invoice, and the line's name and unit; no
-    name where the invoice lacks the line."""
-    import polars as pl
+    """Rows of `invoice_variances` with the number and month of their invoice; none for a period that was skipped."""
 
-    invoices = lake.scan("invoices").select(
-        "invoice_id", "invoice_number", "customer_id", "close_month", currency="currency"
-    )
-    lines = lake.scan("line_items").select("line_item_id", "name", "amount_unit")
-    return (
-        rows.join(invoices, on="invoice_id", how="left")
-        .join(lines, on="line_item_id", how="left")
-        .with_columns(amount_unit=pl.coalesce("amount_unit", "currency"))
-        .sort("close_month", "invoice_number", "line_item_id", "cause")
-    )
+    invoices = lake.scan("invoices").select("invoice_id", "invoice_number", "close_month")
+    found = rows.join(invoices, on="invoice_id", how="left")
+    return found.sort("close_month", "invoice_number", "line_item_id", "cause", nulls_last=True)
 
 
 def amount(row: Row, name: str) -> str:
@@ -105,5 +96,6 @@ def totals(rows: Sequence[Row]) -> str:
     """What is outstanding, per unit."""
     sums: dict[str, Any] = {}
     for row in rows:
-        sums[row["amount_unit"]] = sums.get(row["amount_unit"], 0) + row["outstanding"]
+        unit = row["amount_unit"] or ""  # rows of before the last refresh by another version have none
+        sums[unit] = sums.get(unit, 0) + row["outstanding"]
     return ", ".join(f"{money(value, unit)} {unit}" for unit, value in sorted(sums.items())) or "nothing"

@@ -149,7 +149,7 @@ def hold_reasons(sealed_months: tuple[str, ...], policy: HoldPolicy) -> pl.Expr:
         "METRIC_EXCEPTIONS": exceeds(pl.col("exception_count"), pl.col("metric_exception_tolerance")),
         "NEGATIVE_TOTAL": (pl.col("total") < zero()) & pl.lit(policy.negative_total),
         "TOTAL_OVER_LIMIT": exceeds(pl.col("total"), over),
-        "SEALED_MONTH": pl.col("close_month").is_in(sealed_months),
+        "SEALED_MONTH": pl.col("close_month").is_in(sealed_months) & pl.col("replaces_invoice_id").is_null(),
         "VOIDED": pl.col("replaces_invoice_id").is_not_null(),
         MANUAL: pl.col("decision").eq_missing(pl.lit("hold")),
     }

@@ -69,15 +69,17 @@ def correction_invoices(
     """One header per (paying contract, start of the closed period that `lines` correct): the CORRECTION invoices.
 
     Dated and issued by the run, without a grace period, and in its month; period_start is that of the period that is
-    corrected. `taken` has those that exist: contract_id, period_start, regeneration.
+    corrected. Its currency is that of the lines. `taken` has those that exist: contract_id, period_start, regeneration.
     """
     payers = contracts.select("contract_id", "payer_contract_id")
-    corrected = lines.join(payers, on="contract_id").select("period_start", contract_id="payer_contract_id").unique()
+    money = ("currency", "minor_digits")
+    corrected = lines.join(payers, on="contract_id").select("period_start", *money, contract_id="payer_contract_id")
     following = taken.group_by("contract_id", "period_start").agg(pl.col("regeneration").max() + 1)
-    terms = contracts.drop("starting_at", "ending_before", "late_usage")
+    terms = contracts.drop("starting_at", "ending_before", "late_usage", *money)
     issued = pl.lit(now, dtype=TIMESTAMP)
     return (
-        corrected.join(terms, on="contract_id")
+        corrected.unique(["contract_id", "period_start"])
+        .join(terms, on="contract_id")
         .join(following, on=["contract_id", "period_start"], how="left")
         .with_columns(
             pl.col("regeneration").fill_null(0),

@@ -15,8 +15,11 @@ _TICK = decimal("0.000000000001")
 
 
 def invoice_sums(invoices: pl.LazyFrame, items: pl.LazyFrame) -> pl.LazyFrame:
-    """Each invoice's stored sums against the sums of its lines."""
-    computed = sums(items).rename({name: f"{name}_of_lines" for name in (*SUMS, "line_count")})
+    """Each invoice's stored sums against the sums of its lines; none in another currency is in its total."""
+    of_currency = items.join(invoices.select("invoice_id", "currency"), on="invoice_id").filter(
+        ~pl.col("in_total") | (pl.col("amount_unit") == pl.col("currency"))
+    )
+    computed = sums(of_currency).rename({name: f"{name}_of_lines" for name in (*SUMS, "line_count")})
     joined = invoices.select("invoice_id", *SUMS, "line_count").join(computed, on="invoice_id", how="left")
     differs = [pl.col(name) != pl.col(f"{name}_of_lines").fill_null(zero()) for name in SUMS]
     count_differs = pl.col("line_count") != pl.col("line_count_of_lines").fill_null(0)

@@ -66,12 +66,16 @@ class Late:
 
     def uncarried(self, periods: pl.LazyFrame) -> pl.LazyFrame:
         """Grain PERIOD: those whose late lines are on a CORRECTION, since no open one of `periods` carries them."""
-        still_open = periods.filter("is_open").select("contract_id").unique()
         asked = self.periods.filter(pl.col("policy") != REPORT).select(*PERIOD, "policy")
-        apart = asked.filter(pl.col("policy") == CORRECT)
-        over = asked.join(still_open, on="contract_id", how="anti")
-        lines = self.lines.filter(pl.col("amount") != zero()).select(PERIOD).unique()
-        return lines.join(pl.concat([apart, over]), on=PERIOD, how="semi")
+        lines = self.lines.filter(pl.col("amount") != zero()).select(*PERIOD, "currency").unique()
+        due = lines.join(asked, on=PERIOD).join(carriers(periods), on=["contract_id", "currency"], how="left")
+        return due.filter((pl.col("policy") == CORRECT) | pl.col("carrying").is_null()).select(PERIOD).unique()
+
+
+def carriers(periods: pl.LazyFrame) -> pl.LazyFrame:
+    """Grain (contract_id, currency): `carrying`, the start of the contract's first open period, whose invoice carries
+    late usage in the same currency."""
+    return periods.filter("is_open").group_by("contract_id", "currency").agg(carrying=pl.col("period_start").min())
 
 
 def recompute(given: Inputs, hold: Hold, count: Count) -> Recomputed:
@@ -156,18 +160,18 @@ class Placed:
 def placed_late(given: Inputs, found: Charged, hold: Hold) -> Placed:
     """`found` with the late lines that its invoices carry.
 
-    CARRY_FORWARD: on the invoice of the contract's first open period; where it has none any more, and with CORRECTION,
-    on a CORRECTION invoice. What belongs to an invoice that is not computed here is left to who computes it.
+    CARRY_FORWARD: on the invoice of the contract's first open period; where it has none any more, or one in another
+    currency, and with CORRECTION, on a CORRECTION invoice. What belongs to an invoice that is not computed here is
+    left to who computes it.
     """
     late = given.late
     if late is None:
         return Placed(found, pl.LazyFrame(schema={**LATE_PERIOD, "invoice_id": pl.String()}))
     policies = late.periods.select(*PERIOD, "policy").filter(pl.col("policy") != REPORT)
-    first = given.periods.filter("is_open").group_by("contract_id").agg(carrying=pl.col("period_start").min())
     due = (
         late.lines.filter(pl.col("amount") != zero())
         .join(policies, on=PERIOD)
-        .join(first, on="contract_id", how="left")
+        .join(carriers(given.periods), on=["contract_id", "currency"], how="left")
         .with_columns(carrying=pl.when(pl.col("policy") == CARRY).then("carrying"))
     )
     usage = found.of_periods.select("contract_id", "invoice_id", "period_end", carrying="period_start")

@@ -14,7 +14,7 @@ from billing_assets.runs.decisions import CARRY
 from billing_assets.runs.inputs import watermarks
 from billing_assets.runs.lifecycle import Decision, Row
 from billing_assets.runs.overflow import naming_overflows
-from billing_assets.runs.variances import unmeasured_contracts
+from billing_assets.runs.variances import incomparable_contracts
 from billing_assets.storage.lake import Lake
 
 
@@ -22,19 +22,19 @@ from billing_assets.storage.lake import Lake
 def to_carry(lake: Lake, catalog: Catalog, invoice: Row, decision: Decision) -> pl.DataFrame:
     """Rows of `invoice_variances` of a final invoice that are outstanding as of now, by the catalog of today.
 
-    Raises UsageError for an invoice that is void, for one whose usage is measured otherwise by the catalog of today,
-    and where nothing is outstanding but late usage, which is billed by itself.
+    Raises UsageError for an invoice that is void, for one whose usage the catalog of today measures otherwise or has in
+    another currency, and where nothing is outstanding but late usage, which is billed by itself.
     """
     number = invoice["invoice_number"]
     if invoice["status"] == "VOID":
         raise UsageError(f"{number} is void; its replacement is by the catalog of now")
-    unmeasured = unmeasured_contracts(needed(lake, invoice["catalog_version"]), catalog)
+    incomparable = incomparable_contracts(needed(lake, invoice["catalog_version"]), catalog)
     periods = lake.scan("closed_periods").filter(pl.col("invoice_id") == invoice["invoice_id"], ~pl.col("is_late"))
-    found = periods.join(unmeasured, on="contract_id", how="semi").select(pl.col("contract_id").unique().sort())
+    found = periods.join(incomparable, on="contract_id", how="semi").select(pl.col("contract_id").unique().sort())
     if names := lake.collect(found)["contract_id"].to_list():
         raise UsageError(
-            f"{number}: the catalog measures usage of {', '.join(names)} in a way that it was not measured then; "
-            f" `billing void {number}` and `billing regenerate {number}` bill it anew"
+            f"{number}: the catalog measures usage of {', '.join(names)} in a way that it was not measured then, or "
+            f"has it in another currency; `billing void {number}` and `billing regenerate {number}` bill it anew"
         )
     tables = draft(lake, catalog, decision.now, watermarks(lake, catalog, decision.now))
     mine = pl.col("invoice_id") == invoice["invoice_id"]

@@ -23,7 +23,7 @@ from billing_assets.runs.inputs import charge_lines, watermarks
 from billing_assets.runs.overflow import naming_overflows
 from billing_assets.runs.periods import started_periods
 from billing_assets.runs.recomputing import OfBatch
-from billing_assets.runs.variances import changed_periods, touched_periods, unmeasured_contracts
+from billing_assets.runs.variances import changed_periods, incomparable_contracts, touched_periods
 from billing_assets.storage.lake import Lake
 
 BALANCES, MEASURES = "balances", "measures"
@@ -40,7 +40,7 @@ SUMS = ("invoiced", "would_be", "difference")
 class FinalEdits:
     """edited: grain EDITED, with SUMS of its lines before balances. unpriced: grain (invoice_id, contract_id, what) of
     edits without such a sum. what: BALANCES, where commits or credits are others; MEASURES, where a metric counts what
-    was not measured then."""
+    was not measured then, or the currency is another."""
 
     edited: pl.DataFrame
     unpriced: pl.DataFrame
@@ -109,7 +109,7 @@ def _unpriced(lake: Lake, catalog: Catalog, closed: pl.DataFrame) -> pl.DataFram
             continue
         recorded = needed(lake, str(version))
         balances = touched_periods(rows.lazy(), changed_contracts(recorded, catalog, names=OF_BALANCES))
-        measures = rows.lazy().join(unmeasured_contracts(recorded, catalog), on="contract_id", how="semi")
+        measures = rows.lazy().join(incomparable_contracts(recorded, catalog), on="contract_id", how="semi")
         named = {BALANCES: rows.lazy().join(balances, on=PERIOD, how="semi"), MEASURES: measures}
         found += [
             part.select("contract_id", invoice_id="final_invoice_id", what=pl.lit(what)).select(

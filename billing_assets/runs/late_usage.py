@@ -33,6 +33,8 @@ from billing_assets.runs.recomputing import OfBatch
 from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
 
+ABOUT = ("customer_id", "contract_id", "product_id", "name", "amount_unit")
+"""What `invoice_variances` says of a line."""
 VARIANCE = {"invoice_id": "corrects_invoice_id", "line_item_id": "corrects_line_item_id", "recomputed": "after",
              "finalized": "before"}  # fmt: skip
 
@@ -83,7 +85,7 @@ def late_usage(
     left = lake.collect(outstanding(lines, carried(lake, marks.ledger_through)))
     own = left.join(decided, left_on="corrects_invoice_id", right_on="invoice_id", how="anti")
     variances = own.select(
-        *(pl.col(column).alias(name) for name, column in VARIANCE.items()), "carried", "outstanding",
+        *(pl.col(column).alias(name) for name, column in VARIANCE.items()), "carried", "outstanding", *ABOUT,
         cause=pl.lit("LATE_EVENT"),
     )  # fmt: skip
     # What is carried and billed to the end is settled, until usage comes again.
@@ -183,9 +185,9 @@ def with_policies(late: pl.LazyFrame, all_billed: pl.LazyFrame, catalog: Catalog
         orient="row",
     )
     oldest = pl.lit(now - catalog.settings.late_usage_window, dtype=TIMESTAMP)
-    by_contract = pl.col("policy").fill_null(CARRY)
+    by_contract = pl.col("policy").fill_null(REPORT)  # of a contract that is not in the catalog any more
     policy = (
-        pl.when(pl.col("carried_by").is_not_null())
+        pl.when(pl.col("carried_by").is_not_null() & pl.col("policy").is_not_null())
         .then(pl.when(by_contract == REPORT).then(pl.lit(CARRY)).otherwise(by_contract))
         .when(pl.col("period_end") < oldest)
         .then(pl.lit(REPORT))

@@ -17,7 +17,7 @@ from billing_assets.pipeline.late import PERIOD, Recomputed, differences
 from billing_assets.runs.catalogs import needed
 from billing_assets.runs.decisions import carries
 from billing_assets.runs.invoiced import holders
-from billing_assets.runs.late_usage import late_lines
+from billing_assets.runs.late_usage import ABOUT, late_lines
 from billing_assets.runs.recomputing import OfBatch
 from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
@@ -33,7 +33,8 @@ def changed_periods(
     may say something else than the one that they were billed by; those of which usage was billed to others
     (`holds_billed`); and all that an action carries, with `carried_by`.
 
-    Contracts with a metric that was not measured then are left out (`unmeasured_contracts`).
+    Contracts with a metric that was not measured then are left out, and those in another currency
+    (`incomparable_contracts`).
     """
     oldest = pl.lit(marks.computed_as_of - catalog.settings.late_usage_window, dtype=TIMESTAMP)
     closed = periods.filter(~pl.col("is_open"))
@@ -47,7 +48,7 @@ def changed_periods(
     for (version,), rows in recent.group_by("final_catalog_version", maintain_order=True):
         recorded = needed(lake, str(version))
         changed = changed_contracts(recorded, catalog)
-        changed = changed.join(unmeasured_contracts(recorded, catalog), on="contract_id", how="anti")
+        changed = changed.join(incomparable_contracts(recorded, catalog), on="contract_id", how="anti")
         parts.append(rows.join(lake.collect(touched_periods(rows.lazy(), changed)), on=PERIOD, how="semi"))
     return pl.concat(parts).unique(PERIOD).sort(PERIOD)
 
@@ -58,6 +59,14 @@ def touched_periods(periods: pl.LazyFrame, changed: pl.LazyFrame) -> pl.LazyFram
     ends = pl.col("changed_until").is_null() | (pl.col("changed_until") > pl.col("period_start"))
     both = periods.select(*PERIOD, "period_end").join(changed, on="contract_id")
     return both.filter(begins, ends).select(PERIOD).unique()
+
+
+def incomparable_contracts(recorded: Catalog, catalog: Catalog) -> pl.LazyFrame:
+    """Grain contract_id: contracts of which two catalogs have no difference in money: `unmeasured_contracts`, and those
+    in another currency."""
+    one, other = (resolve(each).contracts.select("contract_id", "currency") for each in (recorded, catalog))
+    moved = one.join(other, on="contract_id", suffix="_now").filter(pl.col("currency") != pl.col("currency_now"))
+    return pl.concat([moved.select("contract_id"), unmeasured_contracts(recorded, catalog)]).unique()
 
 
 def unmeasured_contracts(recorded: Catalog, catalog: Catalog) -> pl.LazyFrame:
@@ -130,7 +139,7 @@ def _different_references(one: pl.LazyFrame, other: pl.LazyFrame) -> pl.LazyFram
 
 
 _STEP: dict[str, pl.DataType] = {
-    **dict.fromkeys(("invoice_id", "line_item_id", "contract_id", "cause"), pl.String()),
+    **dict.fromkeys(("invoice_id", "line_item_id", "cause", *ABOUT), pl.String()),
     "period_start": TIMESTAMP,
     **dict.fromkeys(("recomputed", "finalized"), DECIMAL),
 }
@@ -146,9 +155,7 @@ def _unchanged(now: Recomputed) -> pl.LazyFrame:
     """Lines by the last cause, as they are before and after it: what was carried by another catalog than today's is to
     be given back of them, also where they are as they were invoiced."""
     value = pl.col("amount")
-    rows = now.lines.select(
-        "invoice_id", "line_item_id", "contract_id", "period_start", recomputed=value, finalized=value
-    )
+    rows = now.lines.select("invoice_id", "line_item_id", "period_start", *ABOUT, recomputed=value, finalized=value)
     return rows.with_columns(cause=pl.lit(CAUSES[-1])).select(pl.col(name).cast(dtype) for name, dtype in _STEP.items())
 
 
@@ -160,7 +167,15 @@ def carried_late(lake: Lake, marks: Watermarks) -> pl.LazyFrame:
         late_lines(lake, marks.ledger_through)
         .join(seen, on="invoice_id")
         .select(
-            "actions_through", "list_amount", invoice_id="corrects_invoice_id", line_item_id="corrects_line_item_id"
+            "actions_through",
+            "list_amount",
+            "product_id",
+            "name",
+            "amount_unit",
+            customer_id="origin_customer_id",
+            contract_id="origin_contract_id",
+            invoice_id="corrects_invoice_id",
+            line_item_id="corrects_line_item_id",
         )
     )
 
@@ -180,8 +195,9 @@ def with_carried(found: pl.LazyFrame, late: pl.LazyFrame, decided: pl.LazyFrame)
         early=amount.filter(~pl.col("is_since")).sum(),
         since=amount.filter("is_since").sum(),
         has=pl.col("is_since").any(),
+        **{f"late_{name}": pl.col(name).last() for name in ABOUT},
     )
-    since = sums.filter("has").select(_LINE)
+    since = sums.filter("has").select(*_LINE, *(pl.col(f"late_{name}").alias(name) for name in ABOUT))
     changed = found.filter(pl.col("recomputed") != pl.col("finalized"))
     last = changed.filter(pl.col("cause") == CAUSES[-1])
     same = found.filter(pl.col("recomputed") == pl.col("finalized")).join(last, on=_LINE, how="anti")

@@ -171,6 +171,11 @@ class InvoiceVariances(Table):
     finalized: Decimal12 = required("Amount as finalized")
     carried: Decimal12 = required("Already billed by late_usage lines")
     outstanding: Decimal12 = required("recomputed - finalized - carried")
+    customer_id: str = optional("Customer whose usage it is")
+    contract_id: str = optional("Contract whose usage it is")
+    product_id: str = optional("Product")
+    name: str = optional("What the line says")
+    amount_unit: str = optional("Unit of the amounts: a currency, or a custom pricing unit")
 
 
 class InvoiceEvents(Table):
