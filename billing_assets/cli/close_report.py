@@ -195,7 +195,8 @@ def _print_held(content: Content) -> None:
         currency = row.get("currency")
         total = f"{money(row['total'], currency)} {currency}" if currency else number(row["total"])
         say(f"  {row['invoice_id']}  {row['customer_id']}  {row['contract_id']}")
-        say(f"    {span(row['period_start'], row['period_end'])}, {total} so far")
+        of_period = f"{span(row['period_start'], row['period_end'])}, " if row["period_end"] else ""
+        say(f"    {of_period}{total} so far")
         for reason, step in zip(row["hold_reasons"], row["next_steps"], strict=True):
             say(f"    {reason}{': ' + str(row['detail']) if row.get('detail') else ''}")
             paragraph(step, indent=6)

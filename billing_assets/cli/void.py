@@ -54,7 +54,8 @@ def void(
     total = f"{money(found['total'], found['currency'])} {found['currency']}"
     say(f"{'would void' if dry_run else 'voided'} {found['invoice_number']}: {total}")
     for row in moved:
-        say(f"  {row['segment_id']}: {row['amount']:+f} {row['unit']} goes back")
+        sign = "+" if row["amount"] > 0 else ""
+        say(f"  {row['segment_id']}: {sign}{money(row['amount'], row['unit'])} {row['unit']} goes back")
     say(f"next: billing regenerate {found['invoice_number']} --reason ...")
     return 0
 

@@ -34,7 +34,9 @@ def invoiced_references(
     today = final.join(frames.customer_aliases, on="customer_id")
     moved = counted.join(today, on=CLAIM, how="anti").with_columns(is_moved=pl.lit(value=True))
     seen = seen_references(lake, books_through)
-    moved = moved.drop("events_through").join(seen, on=CLAIM).rename({"seen_through": "events_through"})
+    moved = (
+        moved.drop("events_through").join(seen, on=[*CLAIM, "customer_id"]).rename({"seen_through": "events_through"})
+    )
     unseen = today.join(counted, on=CLAIM, how="anti").with_columns(is_moved=pl.lit(value=False))
     found = lake.collect(pl.concat([moved, unseen], how="diagonal").drop("catalog_version"))
     return found.lazy() if found.height or has_moved(periods, frames, lake) else None
@@ -46,11 +48,11 @@ def recorded_aliases(lake: Lake) -> pl.LazyFrame:
 
 
 def seen_references(lake: Lake, books_through: int) -> pl.LazyFrame:
-    """Grain CLAIM: the last ingest batch of which a closed period has billed a reference, `seen_through`: with its
-    invoice, or late while the reference was still its customer's."""
+    """Grain CLAIM, with customer_id: the last ingest batch of which a closed period has billed a reference,
+    `seen_through`: with its invoice, or late while the reference was still its customer's."""
     rows = counting_rows(lake, books_through)
     known = rows.join(recorded_aliases(lake), on=["catalog_version", "customer_id"])
-    return known.group_by(CLAIM).agg(seen_through=pl.col("events_through").max())
+    return known.group_by(*CLAIM, "customer_id").agg(seen_through=pl.col("events_through").max())
 
 
 def moved_from(
@@ -58,9 +60,10 @@ def moved_from(
 ) -> pl.LazyFrame:
     """Grain customer_ref: references that were their customers' in `recorded`, and are not `today` (both customer_ref,
     customer_id), with what closed `periods` (contract_id, period_start) have billed of them, `seen_through`."""
-    moved = recorded.join(today, on=["customer_ref", "customer_id"], how="anti").select("customer_ref")
+    moved = recorded.join(today, on=["customer_ref", "customer_id"], how="anti")
     seen = seen_references(lake, books_through).join(periods, on=["contract_id", "period_start"], how="semi")
-    return moved.join(seen.group_by("customer_ref").agg(pl.col("seen_through").max()), on="customer_ref")
+    theirs = moved.join(seen, on=["customer_ref", "customer_id"])
+    return theirs.group_by("customer_ref").agg(pl.col("seen_through").max())
 
 
 def holders(lake: Lake, frames: CatalogFrames, closed: pl.LazyFrame) -> pl.LazyFrame:

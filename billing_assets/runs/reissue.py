@@ -51,6 +51,10 @@ def replacement_of(lake: Lake, catalog: Catalog, invoice: Row, decision: Decisio
         return books
     drafts = books.drafts.filter(pl.col("replaces_invoice_id") == invoice["invoice_id"])
     number = invoice["invoice_number"]
+    if drafts.is_empty() and invoice["invoice_type"] == CORRECTION:
+        raise UsageError(
+            f"{number} has nothing to be replaced by: nothing of what it corrected is outstanding any more"
+        )
     if drafts.is_empty():
         raise UsageError(f"{number} has nothing to be replaced by: what it billed is not in the catalog any more")
     reasons = ", ".join(drafts["hold_reasons"].to_list())
