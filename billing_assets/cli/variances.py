@@ -41,6 +41,7 @@ COLUMNS = (
 class Cause(StrEnum):
     """What `--cause` takes: why an invoice would be another now."""
 
+    ENGINE = "ENGINE"
     LATE_EVENT = "LATE_EVENT"
     ATTRIBUTION = "ATTRIBUTION"
     CATALOG = "CATALOG"
@@ -56,8 +57,9 @@ def variances(
 ) -> int:
     """List what final invoices would be now, line by line, as of the last refresh of the drafts.
 
-    LATE_EVENT is billed by itself, as the contract's `late_usage` says. ATTRIBUTION, a reference that has moved, and
-    CATALOG, terms that were edited, are not: `billing carry` bills them, or `billing void` and `billing regenerate`.
+    LATE_EVENT is billed by itself, as the contract's `late_usage` says. ATTRIBUTION, a reference that has moved,
+    CATALOG, terms that were edited, and ENGINE, another version of billing_assets, are not: `billing carry` bills them,
+    or `billing void` and `billing regenerate`.
     """
     import polars as pl
 

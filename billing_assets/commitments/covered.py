@@ -52,7 +52,8 @@ def rest(lines: pl.LazyFrame, draws: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def parts(lines: pl.LazyFrame, draws: pl.LazyFrame, access: pl.LazyFrame, lanes: Lanes | None) -> pl.LazyFrame:
-    """Covered parts. Grain (line_key, segment_id); the rate and override of the commit's own price where it has one."""
+    """Covered parts. Grain (line_key, segment_id); the rate and override of the commit's own price where it has one.
+    list_rate_id, list_override_id: those of the line that it is a part of (`invoicing.lines.list_line_item_id`)."""
     terms = access.select("segment_id", "balance_id")
     described = lines.drop("balance_id", "segment_id", "price_lane", strict=False)
     covered = described.join(priced_parts(draws, lanes), on="line_key").join(terms, on="segment_id")
@@ -62,6 +63,9 @@ def parts(lines: pl.LazyFrame, draws: pl.LazyFrame, access: pl.LazyFrame, lanes:
         amount="covered_amount",
         unit_price="covered_unit_price",
         list_amount="released",
+        is_part=pl.lit(value=True),
+        list_rate_id="rate_id",
+        list_override_id="override_id",
         rate_id=pl.when(own).then("own_rate_id").otherwise("rate_id"),
         override_id=pl.when(own).then("own_override_id").otherwise("override_id"),
     ).drop("covered_quantity", "covered_amount", "covered_unit_price", "released", "own_rate_id", "own_override_id")
@@ -113,11 +117,12 @@ def applications(lines: pl.LazyFrame, draws: pl.LazyFrame, access: pl.LazyFrame)
 
 
 def rediscounted(lines: pl.LazyFrame, draws: pl.LazyFrame, lanes: Lanes | None) -> pl.LazyFrame:
-    """`lines` with the discount lines of what balances cover at prices of their own computed anew."""
+    """`lines` with the discount lines of what balances cover at prices of their own computed anew; their list_amount
+    stays what list prices had taken."""
     if lanes is None or lanes.depth == 0:
         return lines
     changed = discounts_anew(lines, draws, lanes).select("discount_id", atom_key="line_key", anew=-pl.col("taken"))
-    amount = [pl.coalesce("anew", name).alias(name) for name in ("unit_price", "amount", "list_amount")]
+    amount = [pl.coalesce("anew", name).alias(name) for name in ("unit_price", "amount")]
     return lines.join(changed, on=["atom_key", "discount_id"], how="left").with_columns(amount).drop("anew")
 
 

@@ -48,6 +48,8 @@ OF_SOME: dict[str, pl.DataType] = {
     **dict.fromkeys(("service_start", "service_end"), TIMESTAMP),
     **dict.fromkeys(("corrects_invoice_id", "corrects_line_item_id"), pl.String()),
     "in_total": pl.Boolean(),
+    "is_part": pl.Boolean(),
+    **dict.fromkeys(("list_rate_id", "list_override_id"), pl.String()),
 }
 """Columns that only charges of some kinds have."""
 
@@ -68,11 +70,13 @@ def line_items(lines: pl.LazyFrame, headers: pl.LazyFrame) -> pl.LazyFrame:
     adds up to the invoice's total exactly.
     """
     payers = headers.select("invoice_id", "close_month", payer_id="contract_id", payer_customer="customer_id")
+    has_parts = "is_part" in lines.collect_schema().names()
     charged = lines.pipe(_complete).join(payers, on="invoice_id", how="inner")
     rounded = rounding_lines(charged, headers)
     return (
         pl.concat([charged, rounded], how="diagonal")
         .with_columns(line_item_id=line_item_id())
+        .with_columns(list_line_item_id=list_line_item_id() if has_parts else "line_item_id")
         .pipe(_numbered)
         .with_columns(
             service_period_start=pl.coalesce("service_start", "period_start"),
@@ -83,7 +87,7 @@ def line_items(lines: pl.LazyFrame, headers: pl.LazyFrame) -> pl.LazyFrame:
             customer_id=pl.coalesce("payer_customer", "customer_id"),
             contract_id=pl.coalesce("payer_id", "contract_id"),
         )
-        .drop("payer_customer", "payer_id")
+        .drop("payer_customer", "payer_id", "is_part", "list_rate_id", "list_override_id")
     )
 
 
@@ -131,7 +135,20 @@ def rounding_lines(charged: pl.LazyFrame, headers: pl.LazyFrame) -> pl.LazyFrame
 
 def line_item_id() -> pl.Expr:
     """The id of a line: a hash of its business key, of a late line with the line that it corrects."""
-    key = [_identity(name) for name in IDENTITY]
+    return _hashed([_identity(name) for name in IDENTITY])
+
+
+def list_line_item_id() -> pl.Expr:
+    """The id that a line has before balances: its own, of a covered part that of the line which it is a part of."""
+    names = (_AT_LIST.get(name, name) for name in IDENTITY)
+    whole = [pl.lit(None, dtype=pl.String) if name is None else _identity(name) for name in names]
+    return pl.when(pl.col("is_part")).then(_hashed(whole)).otherwise("line_item_id")
+
+
+_AT_LIST = {"rate_id": "list_rate_id", "override_id": "list_override_id", "balance_id": None, "segment_id": None}
+
+
+def _hashed(key: list[pl.Expr]) -> pl.Expr:
     corrected = pl.col("corrects_line_item_id")
     return pl.when(corrected.is_null()).then(stable_id("li", key)).otherwise(stable_id("li", [*key, corrected]))
 

@@ -156,7 +156,7 @@ def _of_batch(
     """Of the periods that one batch closed: `differences`, and PERIOD of those whose late usage is all billed.
 
     Everything is as that batch had it: catalog, books, now. Only the events are those of the watermarks; and of an
-    invoice that is carried (`carried_by`), the catalog is the one that was decided.
+    invoice that is carried (`carried_by`), the catalog is the one that was decided, and the engine this one.
     """
     again = OfBatch.of(lake, batch_no, late, closed, marks.ledger_through)
     before = again.as_billed(today)
@@ -166,8 +166,10 @@ def _of_batch(
         if version is None:
             after, lines = again.with_events(marks.events_through, today), before
         else:
-            after, lines = again.by(needed(lake, str(version)), marks.events_through), before.that_is_carried()
-            after = after.that_is_carried()
+            after = again.by(needed(lake, str(version)), marks.events_through).that_is_carried()
+            lines = before.that_is_carried()
+            if again.then.engine_version != marks.engine_version:
+                lines = again.as_recorded(lines)
         found.append(differences(lines, after).join(keys, on=PERIOD, how="semi"))
         more = after.listed.join(before.listed, on=PERIOD, how="left", suffix="_before").filter(
             pl.col("events") != pl.col("events_before").fill_null(0)

@@ -1,4 +1,4 @@
-"""What final invoices would be now, by cause: late events, references that moved, and another catalog.
+"""What final invoices would be now, by cause: another engine, late events, references that moved, another catalog.
 
 A difference of late events is billed by itself (`late_usage`). The others are listed, and billed only where a person
 says so: `billing carry`, or `billing void` and `billing regenerate` (docs/semantics.md, Variances).
@@ -22,7 +22,7 @@ from billing_assets.runs.recomputing import OfBatch
 from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
 
-CAUSES = ("LATE_EVENT", "ATTRIBUTION", "CATALOG")
+ENGINE, LATE_EVENT, ATTRIBUTION, CATALOG = CAUSES = ("ENGINE", "LATE_EVENT", "ATTRIBUTION", "CATALOG")
 _LINE = ("invoice_id", "line_item_id")
 
 
@@ -31,7 +31,8 @@ def changed_periods(
 ) -> pl.DataFrame:
     """The closed ones of `periods` (`started_periods`), not older than the window of late usage, of which the catalog
     may say something else than the one that they were billed by; those of which usage was billed to others
-    (`holds_billed`); and all that an action carries, with `carried_by`.
+    (`holds_billed`); those that another version of the engine billed (`by_other_engine`); and all that an action
+    carries, with `carried_by`.
 
     Contracts with a metric that was not measured then are left out, and those in another currency
     (`incomparable_contracts`).
@@ -42,8 +43,11 @@ def changed_periods(
     closed = closed.join(decided, left_on="final_invoice_id", right_on="invoice_id", how="left")
     holding = lake.collect(holders(lake, frames, closed.lazy())).with_columns(holds_billed=pl.lit(value=True))
     closed = closed.join(holding, on=PERIOD, how="left").with_columns(pl.col("holds_billed").fill_null(value=False))
+    others = pl.col("final_batch_no").is_in(batches_of_others(lake, marks.engine_version))
+    closed = closed.with_columns(by_other_engine=others & pl.col("final_invoice_id").is_not_null())
     recent = closed.filter(pl.col("period_end") >= oldest)
-    parts = [closed.filter(pl.col("carried_by").is_not_null()), recent.filter("holds_billed")]
+    whole = pl.col("holds_billed") | pl.col("by_other_engine")
+    parts = [closed.filter(pl.col("carried_by").is_not_null()), recent.filter(whole)]
     recent = recent.filter(pl.col("final_catalog_version") != catalog.version)
     for (version,), rows in recent.group_by("final_catalog_version", maintain_order=True):
         recorded = needed(lake, str(version))
@@ -51,6 +55,14 @@ def changed_periods(
         changed = changed.join(incomparable_contracts(recorded, catalog), on="contract_id", how="anti")
         parts.append(rows.join(lake.collect(touched_periods(rows.lazy(), changed)), on=PERIOD, how="semi"))
     return pl.concat(parts).unique(PERIOD).sort(PERIOD)
+
+
+def batches_of_others(lake: Lake, engine_version: str) -> list[int]:
+    """Batches of the books that other versions of the engine made."""
+    rows = lake.scan("batches", pl.col("sequence") == "books").filter(pl.col("state") == "INTENT")
+    last = rows.group_by("batch_no").agg(pl.col("engine_version").sort_by("attempt").last())
+    found = lake.collect(last.filter(pl.col("engine_version") != engine_version))
+    return sorted(found["batch_no"].to_list())
 
 
 def touched_periods(periods: pl.LazyFrame, changed: pl.LazyFrame) -> pl.LazyFrame:
@@ -82,8 +94,8 @@ def unmeasured_contracts(recorded: Catalog, catalog: Catalog) -> pl.LazyFrame:
 def other_variances(
     lake: Lake, catalog: Catalog, frames: CatalogFrames, periods: pl.DataFrame, marks: Watermarks
 ) -> pl.LazyFrame:
-    """Rows of `invoice_variances` beside those of late usage: causes ATTRIBUTION and CATALOG, and of invoices that an
-    action carries, LATE_EVENT as well. `periods`: all `started_periods` by the `catalog` of today."""
+    """Rows of `invoice_variances` beside those of late usage: causes ENGINE, ATTRIBUTION and CATALOG, and of invoices
+    that an action carries, LATE_EVENT as well. `periods`: all `started_periods` by the `catalog` of today."""
     wanted = changed_periods(lake, catalog, frames, periods, marks)
     if wanted.is_empty():
         return TABLES["invoice_variances"].empty()
@@ -118,13 +130,17 @@ def _of_batch(
         steps[2] = again.by(catalog, events).that_is_carried()
     found = [
         _step(cause, before, after).join(wanted.lazy(), on=PERIOD, how="semi")
-        for cause, before, after in zip(CAUSES[1:], steps, steps[1:], strict=False)
+        for cause, before, after in zip((ATTRIBUTION, CATALOG), steps, steps[1:], strict=False)
         if before is not after
     ]
-    if carried.height:
+    by_other = wanted.filter("by_other_engine")
+    if carried.height or by_other.height:
         billed = again.as_billed(today).that_is_carried()
-        own = [_step(CAUSES[0], billed, with_events), _unchanged(steps[2])]
+    if carried.height:
+        own = [_step(LATE_EVENT, billed, with_events), _unchanged(steps[2])]
         found += [rows.join(carried.lazy(), on=PERIOD, how="semi") for rows in own]
+    if by_other.height:
+        found.append(_step(ENGINE, again.as_recorded(billed), billed).join(by_other.lazy(), on=PERIOD, how="semi"))
     return lake.collect(pl.concat(found)).lazy() if found else pl.LazyFrame(schema=_STEP)
 
 
@@ -156,7 +172,7 @@ def _unchanged(now: Recomputed) -> pl.LazyFrame:
     be given back of them, also where they are as they were invoiced."""
     value = pl.col("amount")
     rows = now.lines.select("invoice_id", "line_item_id", "period_start", *ABOUT, recomputed=value, finalized=value)
-    return rows.with_columns(cause=pl.lit(CAUSES[-1])).select(pl.col(name).cast(dtype) for name, dtype in _STEP.items())
+    return rows.with_columns(cause=pl.lit(CATALOG)).select(pl.col(name).cast(dtype) for name, dtype in _STEP.items())
 
 
 def carried_late(lake: Lake, marks: Watermarks) -> pl.LazyFrame:
@@ -183,9 +199,9 @@ def carried_late(lake: Lake, marks: Watermarks) -> pl.LazyFrame:
 def with_carried(found: pl.LazyFrame, late: pl.LazyFrame, decided: pl.LazyFrame) -> pl.LazyFrame:
     """Rows of `invoice_variances` of `found`, (line, cause).
 
-    Late lines from before an action carried the invoice are of LATE_EVENT. Those since are of all causes: each in turn
-    has what it lacks, and the last one the rest, so that what is carried is counted once. Of lines that the catalog of
-    now does not have, that is all.
+    Late lines from before an action carried the invoice are of LATE_EVENT, or of the cause after it. Those since are of
+    all causes: each in turn has what it lacks, and the last one the rest, so that what is carried is counted once. Of
+    lines that the catalog of now does not have, that is all.
     """
     parted = late.join(decided, on="invoice_id").with_columns(
         is_since=pl.col("actions_through") >= pl.col("carried_since")
@@ -199,16 +215,17 @@ def with_carried(found: pl.LazyFrame, late: pl.LazyFrame, decided: pl.LazyFrame)
     )
     since = sums.filter("has").select(*_LINE, *(pl.col(f"late_{name}").alias(name) for name in ABOUT))
     changed = found.filter(pl.col("recomputed") != pl.col("finalized"))
-    last = changed.filter(pl.col("cause") == CAUSES[-1])
+    last = changed.filter(pl.col("cause") == CATALOG)
     same = found.filter(pl.col("recomputed") == pl.col("finalized")).join(last, on=_LINE, how="anti")
     same = same.join(since, on=_LINE, how="semi")
     gone = since.join(pl.concat([last, same]), on=_LINE, how="anti").with_columns(
-        cause=pl.lit(CAUSES[-1]), recomputed=zero(), finalized=zero()
+        cause=pl.lit(CATALOG), recomputed=zero(), finalized=zero()
     )
     found = pl.concat([changed, same, gone], how="diagonal_relaxed")
     order = pl.col("cause").replace_strict({name: place for place, name in enumerate(CAUSES)}, return_dtype=pl.Int64)
+    of_events = pl.col("place").filter(pl.col("cause") != ENGINE).min().over(_LINE)
     early = (
-        pl.when(pl.col("place") == pl.col("place").min().over(_LINE))
+        pl.when(pl.col("place") == pl.coalesce(of_events, "place"))
         .then(pl.col("early").fill_null(zero()))
         .otherwise(zero())
     )
@@ -223,6 +240,7 @@ def with_carried(found: pl.LazyFrame, late: pl.LazyFrame, decided: pl.LazyFrame)
         .with_columns(
             carried=pl.col("early") + pl.when(pl.col("has").fill_null(value=False)).then(share).otherwise(zero())
         )
+        .filter((pl.col("recomputed") != pl.col("finalized")) | (pl.col("carried") != zero()))
         .with_columns(outstanding=pl.col("recomputed") - pl.col("finalized") - pl.col("carried"))
         .select(*TABLES["invoice_variances"].columns)
     )

@@ -148,7 +148,8 @@ class LineItems(Table):
     scheduled_charge_id: str = optional("Scheduled charge")
     event_count: int = optional("Events behind a usage line")
     corrects_invoice_id: str = optional("Late usage: invoice that it corrects")
-    corrects_line_item_id: str = optional("Late usage: line that it corrects")
+    corrects_line_item_id: str = optional("Late usage: line that it corrects, by that one's list_line_item_id")
+    list_line_item_id: str = optional("The line before balances, the same of all its parts; line_item_id of all others")
     origin_customer_id: str = optional("Consolidated: customer of the usage")
     origin_contract_id: str = optional("Consolidated: contract of the usage")
     batch_no: int = required("Books batch that wrote the row")
@@ -165,7 +166,7 @@ class InvoiceVariances(Table):
     """What a recomputation of finalized invoices would change. Grain: (invoice_id, line_item_id, cause)."""
 
     invoice_id: str = required("Finalized invoice")
-    line_item_id: str = required("Line of it, or the line that it lacks")
+    line_item_id: str = required("Line of it, by its list_line_item_id, or the line that it lacks")
     cause: str = required("What changed", one_of=("LATE_EVENT", "CATALOG", "ATTRIBUTION", "ENGINE"))
     recomputed: Decimal12 = required("Amount as recomputed")
     finalized: Decimal12 = required("Amount as finalized")

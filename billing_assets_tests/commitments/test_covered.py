@@ -110,7 +110,7 @@ def test_a_part_at_a_price_of_the_commit_and_its_discount() -> None:
     lines = invoice(book)
     assert shown(lines, "line_type", "quantity", "amount", "price_lane", "rate_id", "override_id", "list_amount") == [
         ("applied_commit_or_credit", "1", "-4.5", None, None, None, "-4.5"),
-        ("discount", "1", "-1.5", "LIST", "r", None, "-1.5"),
+        ("discount", "1", "-1.5", "LIST", "r", None, "-2"),
         ("usage", "10", "5", "COMMIT", "own", "o", "10"), ("usage", "10", "10", "LIST", "r", None, "10"),
     ]  # fmt: skip
     assert total(lines) == 9

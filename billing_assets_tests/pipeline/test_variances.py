@@ -7,11 +7,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from billing_assets.cli.explain_line import Check, explain_line
 from billing_assets.errors import UsageError
-from billing_assets.runs import carry, checks, reissue
+from billing_assets.rating import lines as rated
+from billing_assets.runs import carry, checks, inputs, reissue
 from billing_assets.runs.explained import explained
 from billing_assets.runs.lifecycle import Decision
 from billing_assets_tests.pipeline.closing import Books, Obj
@@ -219,4 +221,43 @@ def test_a_correction_is_voided_and_issued_again_months_later(tmp_path: Path) ->
     [void] = books.lake.scan("invoices").filter(status="VOID").collect().to_dicts()
     reissue.regenerate(books.lake, books.catalog, void, decided(APRIL))
     assert totals(books, "2024-04") == {"acme": 4}
+    assert sound(books)
+
+
+def test_what_another_engine_would_have_billed_is_listed_and_billed_only_when_a_person_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """January was made by an engine that took half of beta's price; late usage is by the price of this one."""
+    right = rated.describe
+
+    def halved(priced: pl.LazyFrame, versions: pl.LazyFrame) -> pl.LazyFrame:
+        part = pl.when(pl.col("customer_id") == "beta").then(Decimal("0.5")).otherwise(Decimal(1))
+        names = ("unit_price", "list_unit_price", "amount", "list_amount", "net")
+        return right(priced, versions).with_columns(pl.col(name) * part for name in names)
+
+    credit = {"product_id": "gift", "priority": 1, "access_schedule": [
+        {"starting_at": "2024-01-01", "ending_before": "2025-01-01", "amount": "4"}]}  # fmt: skip
+    content = dict(catalog())
+    content["products"] = [*content["products"], {"id": "gift", "name": "gift", "type": "FIXED"}]
+    content["contracts"] = [one | {"credits": [credit | {"id": f"gift-{one['id']}"}]} for one in content["contracts"]]
+    books = Books.open(tmp_path, content)
+    books.receive({"1.jsonl": [used("acme", 1, 10), used("beta", 1, 20), used("other", 1, 1)]}, FEBRUARY)
+    with monkeypatch.context() as older:
+        older.setattr(rated, "describe", halved)
+        books.close(FEBRUARY)
+    assert totals(books, "2024-01") == {"acme": 6, "beta": 6, "other": 3}
+    assert listed(books) == []  # an engine of the same version is taken for the same: `billing verify` compares
+
+    monkeypatch.setattr(inputs, "__version__", "0.2.0")
+    books.receive({"2.jsonl": [used("beta", 2, 3)]}, LATER)
+    books.close(LATER)
+    assert listed(books) == [("beta", "ENGINE", 10, 20, 0, 10), ("beta", "LATE_EVENT", 20, 23, 0, 3)]
+    found = carry.to_carry(books.lake, books.catalog, invoice(books, "beta"), decided(LATER))
+    assert found.select("cause", "outstanding").rows() == [("ENGINE", 10), ("LATE_EVENT", 3)]
+    carry.carry(books.lake, books.catalog, invoice(books, "beta"), decided(LATER))
+    books.close(MARCH)
+    assert totals(books, "2024-02") == {"acme": 0, "beta": 13, "other": 0}
+    assert listed(books) == [("beta", "ENGINE", 10, 20, 10, 0), ("beta", "LATE_EVENT", 20, 23, 3, 0)]
+    with pytest.raises(UsageError, match="has nothing to carry"):
+        carry.to_carry(books.lake, books.catalog, invoice(books, "acme"), decided(MARCH))
     assert sound(books)
