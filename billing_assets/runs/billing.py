@@ -18,6 +18,7 @@ from billing_assets.metering.grain import LATE
 from billing_assets.pipeline import Bill, Hold, bill, month_after
 from billing_assets.runs import months
 from billing_assets.runs.inputs import counting, holding, inputs, sealed_months, watermarks
+from billing_assets.runs.invoiced import CLAIM, carried_references
 from billing_assets.runs.late_usage import open_inputs
 from billing_assets.runs.overflow import naming_overflows
 from billing_assets.runs.periods import closed_periods, started_periods
@@ -113,16 +114,21 @@ def replace_open(
     lake.replace_slice(table, rows, {"month": month}, ignoring=ignored, provided=is_current)
 
 
-def forget_billed(lake: Lake, closed: pl.DataFrame) -> None:
+def forget_billed(lake: Lake, closed: pl.DataFrame, batch_no: int) -> None:
     """Take off the lists of unbilled usage what is late no more: of the periods of which late usage was just billed.
 
-    `closed`: rows of `closed_periods`. Usage that is late since its reference moved is not billed, and stays.
+    `closed`: the rows of `closed_periods` of the batch. Usage that is late since its reference moved is billed where an
+    action carries it, and stays elsewhere.
     """
-    billed = closed.filter("is_late").select("close_month", "contract_id", "period_start")
+    late = closed.filter("is_late").with_columns(batch_no=pl.lit(batch_no, dtype=pl.Int64))
+    billed = late.select("close_month", "contract_id", "period_start")
+    moved = lake.collect(carried_references(lake, late.lazy())).lazy()
     for (month,), periods in billed.group_by("close_month", maintain_order=True):
         rows = lake.scan("unbilled_usage").filter(pl.col("month") == month)
-        is_late = (pl.col("disposition") == LATE) & (pl.col("reason").ne_missing(pl.lit(MOVED)))
-        gone = rows.filter(is_late).join(periods.lazy(), on=["contract_id", "period_start"], how="semi")
+        listed = rows.filter(pl.col("disposition") == LATE)
+        has_moved = pl.col("reason").eq_missing(pl.lit(MOVED))
+        came = listed.filter(~has_moved).join(periods.lazy(), on=["contract_id", "period_start"], how="semi")
+        gone = pl.concat([came, listed.filter(has_moved).join(moved, on=list(CLAIM), how="semi")])
         kept = lake.collect(rows.join(gone, on=list(TABLES["unbilled_usage"].sort_keys), how="anti", nulls_equal=True))
         lake.replace_slice("unbilled_usage", kept, {"month": str(month)})
 

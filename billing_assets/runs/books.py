@@ -87,7 +87,7 @@ def finalize(lake: Lake, catalog: Catalog, month: str, now: datetime, by: str) -
 
     batch = batches.run(lake, SEQUENCE, propose, finish, clock=lambda: now, by=by)
     if batch is not None:
-        forget_billed(lake, proposed[max(proposed)].rows["closed_periods"])
+        forget_billed(lake, proposed[max(proposed)].rows["closed_periods"], batch.batch_no)
     return report(month, None if batch is None else batch.batch_no, proposed[max(proposed)], now)
 
 

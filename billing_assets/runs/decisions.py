@@ -37,9 +37,15 @@ def waived(lake: Lake, actions_through: int) -> pl.LazyFrame:
 def carries(lake: Lake, actions_through: int) -> pl.LazyFrame:
     """Grain invoice_id: `carried_by`, the catalog version by which what a final invoice would be now is billed, as the
     last such action up to `actions_through` says; and `carried_since`, its number."""
-    actions = lake.scan("actions").filter(pl.col("kind") == CARRY, pl.col("action_no") <= actions_through)
+    actions = carry_actions(lake).filter(pl.col("action_no") <= actions_through).sort("action_no")
+    last = actions.group_by("invoice_id", maintain_order=True)
+    return last.agg(pl.col("carried_by").last(), carried_since=pl.col("action_no").last())
+
+
+def carry_actions(lake: Lake) -> pl.LazyFrame:
+    """Grain action_no: invoice_id and `carried_by` of every CARRY."""
     version = (
         pl.col("payload").str.json_decode(pl.Struct({"catalog_version": pl.String})).struct.field("catalog_version")
     )
-    last = actions.with_columns(version=version).sort("action_no").group_by(invoice_id="target", maintain_order=True)
-    return last.agg(carried_by=pl.col("version").last(), carried_since=pl.col("action_no").last())
+    actions = lake.scan("actions").filter(pl.col("kind") == CARRY)
+    return actions.select("action_no", invoice_id="target", carried_by=version)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import polars as pl
 
 from billing_assets.catalog import CatalogFrames
+from billing_assets.columns import TIMESTAMP
+from billing_assets.pipeline.late import PERIOD
+from billing_assets.runs.decisions import carry_actions
 from billing_assets.runs.periods import counting_rows
 from billing_assets.storage.lake import Lake
 
 CLAIM = ("customer_ref", "contract_id", "period_start")
+_CARRIED = {"contract_id": pl.String(), "period_start": TIMESTAMP, "batch_no": pl.Int64(), "carried_by": pl.String()}
 
 
 def invoiced_references(
@@ -17,7 +21,8 @@ def invoiced_references(
     """Grain CLAIM: references of closed periods that moved since, with `is_moved` and what `placements` shows of them.
 
     is_moved: the invoice counted the reference, up to events_through, and its customer no longer has it. Not is_moved:
-    the customer has it now, and the invoice has not seen it. None where nothing moved, neither references nor the
+    the customer has it now, and the invoice has not seen it. Where an action has carried the invoice, it counts the
+    references of that action's catalog once they are billed. None where nothing moved, neither references nor the
     dates of contracts below closed periods. Invoices of a catalog whose dimensions the lake does not have are taken
     to have counted the references of today.
     """
@@ -26,7 +31,8 @@ def invoiced_references(
     positions = frames.contracts.select("contract_id", "contract_position")
     final = (
         periods.filter(~pl.col("is_open"))
-        .select(*columns, catalog_version="final_catalog_version")
+        .join(last_carried(lake, books_through), on=PERIOD, how="left")
+        .select(*columns, catalog_version=pl.coalesce("carried_by", "final_catalog_version"))
         .join(known.select("catalog_version").unique(), on="catalog_version", how="semi")
         .join(positions, on="contract_id", how="left")
     )
@@ -51,8 +57,48 @@ def seen_references(lake: Lake, books_through: int) -> pl.LazyFrame:
     """Grain CLAIM, with customer_id: the last ingest batch of which a closed period has billed a reference,
     `seen_through`: with its invoice, or late while the reference was still its customer's."""
     rows = counting_rows(lake, books_through)
+    carried = carried_rows(lake, rows.filter("is_late"), books_through)
+    by_action = pl.when("is_late").then("carried_by")
+    rows = rows.join(carried, on=[*PERIOD, "batch_no"], how="left").with_columns(
+        catalog_version=pl.coalesce(by_action, "catalog_version")
+    )
     known = rows.join(recorded_aliases(lake), on=["catalog_version", "customer_id"])
     return known.group_by(*CLAIM, "customer_id").agg(seen_through=pl.col("events_through").max())
+
+
+def carried_rows(lake: Lake, late: pl.LazyFrame, books_through: int) -> pl.LazyFrame:
+    """Grain (contract_id, period_start, batch_no): those of the `late` rows of `closed_periods` whose batch billed
+    by an action (`billing carry`), with the catalog of the action, `carried_by`."""
+    actions = lake.collect(carry_actions(lake))
+    if actions.is_empty():
+        return pl.LazyFrame(schema=_CARRIED)
+    seen = pl.col("intent").str.json_decode(pl.Struct({"actions_through": pl.Int64})).struct.field("actions_through")
+    intents = lake.scan("batches", pl.col("sequence") == "books").filter(pl.col("state") == "INTENT")
+    marks = intents.group_by("batch_no").agg(seen.sort_by("attempt").last())
+    final = counting_rows(lake, books_through).filter(~pl.col("is_late")).select(*PERIOD, final="invoice_id")
+    return (
+        late.select(*PERIOD, "batch_no")
+        .join(final, on=PERIOD)
+        .join(marks, on="batch_no")
+        .join(actions.lazy(), left_on="final", right_on="invoice_id")
+        .filter(pl.col("action_no") <= pl.col("actions_through"))
+        .group_by(*PERIOD, "batch_no")
+        .agg(pl.col("carried_by").sort_by("action_no").last())
+    )
+
+
+def carried_references(lake: Lake, late: pl.LazyFrame) -> pl.LazyFrame:
+    """Grain CLAIM: references of which `late` rows of `closed_periods` have billed by an action (`carried_rows`)."""
+    rows = carried_rows(lake, late, lake.committed("books")).rename({"carried_by": "catalog_version"})
+    customers = late.select(*PERIOD, "batch_no", "customer_id")
+    named = rows.join(customers, on=[*PERIOD, "batch_no"])
+    return named.join(recorded_aliases(lake), on=["catalog_version", "customer_id"]).select(CLAIM).unique()
+
+
+def last_carried(lake: Lake, books_through: int) -> pl.LazyFrame:
+    """Grain PERIOD: `carried_by`, the catalog by which an action has last billed of a closed period."""
+    rows = carried_rows(lake, counting_rows(lake, books_through).filter("is_late"), books_through)
+    return rows.group_by(PERIOD).agg(pl.col("carried_by").sort_by("batch_no").last())
 
 
 def moved_from(

@@ -7,7 +7,9 @@ from datetime import date
 import polars as pl
 
 from billing_assets.metering.grain import LATE, UNMATCHED
+from billing_assets.pipeline.late import PERIOD
 from billing_assets.runs.inputs import sealed_months
+from billing_assets.runs.invoiced import last_carried
 from billing_assets.storage.lake import Lake
 
 
@@ -62,8 +64,10 @@ def joined_months(lake: Lake) -> set[str]:
     listed as late yet."""
     aliases = lake.scan("customer_aliases").select("catalog_version", "customer_ref", "customer_id", "is_current")
     final = lake.scan("invoices").filter(pl.col("status") == "FINALIZED", pl.col("invoice_type") == "USAGE")
+    seen_by = pl.coalesce("carried_by", "catalog_version").alias("catalog_version")
     joined = (
-        final.select("close_month", "contract_id", "customer_id", "period_start", "period_end", "catalog_version")
+        final.join(last_carried(lake, lake.committed("books")), on=PERIOD, how="left")
+        .select("close_month", "contract_id", "customer_id", "period_start", "period_end", seen_by)
         .join(aliases.select("catalog_version").unique(), on="catalog_version", how="semi")
         .join(aliases.filter("is_current").select("customer_ref", "customer_id"), on="customer_id")
         .join(aliases, on=["catalog_version", "customer_ref", "customer_id"], how="anti")

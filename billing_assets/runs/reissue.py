@@ -100,8 +100,9 @@ def regenerate(lake: Lake, catalog: Catalog, invoice: Row, decision: Decision) -
     # Once it is final, what is listed of its period stays as it is then.
     rate_month(lake, catalog, computed_with(invoice, decision), decision.now)
     lifecycle.record(lake, lifecycle.REGENERATE, invoice, decision)
-    batches.run(lake, SEQUENCE, propose, finish, clock=lambda: decision.now, by=decision.by)
+    batch = batches.run(lake, SEQUENCE, propose, finish, clock=lambda: decision.now, by=decision.by)
     books = proposed[max(proposed)]
-    forget_billed(lake, books.rows["closed_periods"])
+    if batch is not None:
+        forget_billed(lake, books.rows["closed_periods"], batch.batch_no)
     refresh_drafts(lake, catalog, decision.now)
     return books

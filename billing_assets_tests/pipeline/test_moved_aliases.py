@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from billing_assets.runs import carry, checks
+from billing_assets.runs.lifecycle import Decision
 from billing_assets_tests.pipeline.closing import Books, Closed
 
 FEBRUARY, MARCH, APRIL = (datetime(2024, month, 3, tzinfo=UTC) for month in (2, 3, 4))
@@ -102,6 +104,53 @@ def test_an_open_period_gives_its_usage_away(tmp_path: Path) -> None:
         ("lost", "unattributed", None, None, Decimal(1000)),
         ("r", "late_usage", "of-b", "attribution", Decimal(100)),
     ]
+
+
+def carry_january(books: Books, contract: str, now: datetime) -> None:
+    january = books.lake.scan("invoices").filter(contract_id=contract, close_month="2024-01").collect()
+    carry.carry(books.lake, books.catalog, january.row(0, named=True), Decision("ticket", "tester", now))
+
+
+def of_february(closed: Closed) -> dict[str, Decimal]:
+    rows = closed.invoices.filter(close_month="2024-02", status="FINALIZED").select("contract_id", "total")
+    return dict(sorted(rows.iter_rows()))
+
+
+def sound(books: Books) -> bool:
+    return [one.invariant.name for one in checks.check_lake(books.lake) if one.discrepancies.height] == []
+
+
+def test_a_reference_that_came_is_listed_until_it_is_carried(tmp_path: Path) -> None:
+    books = closed_with(tmp_path, {"a": ["r"]})
+    came = books.with_catalog(catalog({"a": ["r", "lost"]}))
+    late = ("lost", "late_usage", "of-a", "attribution", Decimal(1000))
+    assert listed(came.close(FEBRUARY)) == [late]
+    carry_january(came, "of-a", FEBRUARY)
+    assert listed(came.close(FEBRUARY)) == [late]
+    closed = came.close(MARCH)
+    assert of_february(closed) == {"of-a": 1000, "of-b": 0}
+    assert listed(closed) == []
+    came.receive({"2.jsonl": [event(4, "lost", 7)]}, MARCH)
+    again = came.close(MARCH)
+    assert listed(again) == [("lost", "late_usage", "of-a", None, Decimal(7))]
+    closed = came.close(APRIL)
+    assert closed.totals() == {"of-a": 1 + 100 + 1000 + 7, "of-b": 0}
+    assert listed(closed) == []
+    assert sound(came)
+
+
+@pytest.mark.long
+def test_a_reference_that_moved_is_listed_while_nobody_is_billed_for_it(tmp_path: Path) -> None:
+    books = closed_with(tmp_path, {"a": ["r", "lost"]})
+    moved = books.with_catalog(catalog({"a": ["lost"], "b": ["r"]}))
+    assert listed(moved.close(FEBRUARY)) == []
+    carry_january(moved, "of-a", FEBRUARY)
+    closed = moved.close(MARCH)
+    assert of_february(closed) == {"of-a": -100, "of-b": 0}
+    assert listed(moved.close(MARCH)) == [("r", "late_usage", "of-b", "attribution", Decimal(100))]
+    carry_january(moved, "of-b", MARCH)
+    assert listed(moved.close(APRIL)) == []
+    assert sound(moved)
 
 
 @pytest.mark.long
