@@ -82,8 +82,8 @@ def finish_begun(lake: Lake, settings: Settings) -> None:
     books.apply_decisions(lake, settings.by, settings.now)
 
 
-def final_invoice(lake: Lake, wanted: str) -> Row:
-    """The row of `invoices` of a number, id or unique prefix. Raises UsageError for a draft."""
+def final_invoice(lake: Lake, wanted: str, of_draft: str = "needs no void") -> Row:
+    """The row of `invoices` of a number, id or unique prefix. Raises UsageError for a draft, with `of_draft` in it."""
     import polars as pl
 
     from billing_assets.cli.show import find_invoice
@@ -91,7 +91,7 @@ def final_invoice(lake: Lake, wanted: str) -> Row:
     name = find_invoice(lake, wanted)["invoice_id"]
     found = records(lake.collect(lake.scan("invoices").filter(pl.col("invoice_id") == name)))
     if not found:
-        raise UsageError(f"{wanted} is a draft: it changes with the catalog and with usage, and needs no void")
+        raise UsageError(f"{wanted} is a draft: it changes with the catalog and with usage, and {of_draft}")
     return found[0]
 
 
