@@ -206,6 +206,23 @@ def test_a_reference_that_moves_after_its_late_usage_was_billed_is_listed_whole_
     assert sound(moved)
 
 
+def test_what_the_new_customer_was_billed_late_says_nothing_of_what_the_old_one_was(books: Books) -> None:
+    """Found by the six-month histories: both were billed in one batch, and what beta has billed of its own since by a
+    catalog where `shared` is beta's was taken for acme's, with the events of `shared` up to then."""
+    moved = books.with_catalog(catalog(moved="beta"))
+    moved.receive({"2.jsonl": [used("shared", 9, 6), used("acme", 2, 2), used("beta", 2, 3)]}, LATER)
+    moved.close(MARCH)
+    assert totals(moved, "2024-02") == {"acme": 2, "beta": 3, "other": 0}
+    moved.receive({"3.jsonl": [used("acme", 3, 1)]}, MARCH)
+    moved.close(APRIL)
+    assert totals(moved, "2024-03") == {"acme": 1, "beta": 0, "other": 0}
+    assert [row for row in listed(moved) if row[1] == "ATTRIBUTION"] == [
+        ("acme", "ATTRIBUTION", 18, 13, 0, -5),
+        ("beta", "ATTRIBUTION", 23, 34, 0, 11),
+    ]
+    assert sound(moved)
+
+
 def test_a_correction_is_voided_and_issued_again_months_later(tmp_path: Path) -> None:
     """Found by the six-month histories: its replacement is dated by the run, not by the month of the void one."""
     books = Books.open(tmp_path, catalog(policy="CORRECTION"))

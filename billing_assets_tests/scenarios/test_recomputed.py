@@ -1,5 +1,5 @@
-"""Final invoices computed again: from their watermarks they are equal, and by another engine that computes the same there
-is nothing to list, since what is recorded of a line says what it was before balances.
+"""Final invoices computed again: from their watermarks they are equal, and by another engine that computes the same
+there is nothing to list, since what is recorded of a line says what it was before balances.
 
 By default nothing; with `-m long` one timeline, which others close too. `python -m
 billing_assets_tests.scenarios.test_recomputed` closes and compares every scenario.
