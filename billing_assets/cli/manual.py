@@ -11,9 +11,10 @@ from typer.core import TyperCommand, TyperGroup
 GROUPS = {
     "Set up": ("init", "validate", "schema"),
     "Month end": ("ingest", "close", "draft", "export"),
-    "Look": ("invoices", "show", "usage", "unbilled", "balances"),
-    "Decide": ("adjust",),
-    "Operate": ("status", "check", "ui"),
+    "Look": ("invoices", "show", "explain", "usage", "unbilled", "variances", "balances"),
+    "Decide": ("hold", "release", "waive", "void", "regenerate", "carry", "adjust"),
+    "Try out": ("diff", "simulate"),
+    "Operate": ("status", "check", "verify", "ui"),
 }
 """The commands as `billing --help` lists them: in the order in which a month goes."""
 SECTIONS = ("Arguments", "Options", "Places and output")

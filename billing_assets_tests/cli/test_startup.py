@@ -8,21 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from billing_assets.cli import commands
 from billing_assets_tests.cli.process import environment, started
 
-COMMANDS = (
-    *("init", "validate", "schema", "ingest", "close", "draft", "invoices", "show", "usage", "unbilled", "status"),
-    *("check", "export", "ui"),
-)
+COMMANDS = tuple(sorted(set(commands.__all__) - {"app"}))
 
 
 def test_help_lists_every_command_in_the_order_of_the_month(tmp_path: Path) -> None:
     shown = started(tmp_path, "--help")
     assert shown.returncode == 0
-    listed = [line.split()[0] for line in shown.stdout.splitlines() if line.startswith("  ") and line.split()[:1]]
-    assert [name for name in listed if name in COMMANDS] == [
-        *("init", "validate", "schema", "ingest", "close", "draft", "export", "invoices", "show", "usage", "unbilled"),
-        *("status", "check", "ui"),
+    listed = [line.split()[0] for line in shown.stdout.splitlines() if line.startswith("  ") and line[2] != " "]
+    named = [name for name in listed if name in COMMANDS]
+    assert sorted(named) == list(COMMANDS)
+    assert [name for name in named if name in ("init", "close", "show", "void", "regenerate", "verify")] == [
+        *("init", "close", "show", "void", "regenerate", "verify"),
     ]
 
 
