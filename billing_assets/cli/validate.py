@@ -35,8 +35,8 @@ COLUMNS = (
 )
 WITHOUT_MONEY = {
     "balances": "commits or credits of a period that is final are others: what they have paid stays as it is",
-    "measures": "a metric counts what was not measured of a period that is final, or it is in another currency now: "
-    "`billing simulate` computes it anew",
+    "measures": "what is final is in another currency now, or a metric counts what was not metered (of a lake in an "
+    "object store): `billing simulate` computes it anew, on a lake on a disk",
 }
 NEXT = (
     "final invoices stay as they are: date the edit from an open period on, or apply it and see `billing variances`;\n"

@@ -22,22 +22,23 @@ from billing_assets.storage.lake import Lake
 def to_carry(lake: Lake, catalog: Catalog, invoice: Row, decision: Decision) -> pl.DataFrame:
     """Rows of `invoice_variances` of a final invoice that are outstanding as of now, by the catalog of today.
 
-    Raises UsageError for an invoice that is void, for one whose usage the catalog of today measures otherwise or has in
-    another currency, and where nothing is outstanding but late usage, which is billed by itself.
+    Raises UsageError for an invoice that is void, for one whose usage the catalog of today has in another currency or
+    measures in a way that is not metered yet, and where nothing is outstanding but late usage, which is billed anyway.
     """
     number = invoice["invoice_number"]
     if invoice["status"] == "VOID":
         raise UsageError(f"{number} is void; its replacement is by the catalog of now")
-    incomparable = incomparable_contracts(needed(lake, invoice["catalog_version"]), catalog)
-    periods = lake.scan("closed_periods").filter(pl.col("invoice_id") == invoice["invoice_id"], ~pl.col("is_late"))
-    found = periods.join(incomparable, on="contract_id", how="semi").select(pl.col("contract_id").unique().sort())
-    if names := lake.collect(found)["contract_id"].to_list():
+    mine = pl.col("invoice_id") == invoice["invoice_id"]
+    periods = lake.collect(lake.scan("closed_periods").filter(mine, ~pl.col("is_late")))
+    incomparable = incomparable_contracts(lake, needed(lake, invoice["catalog_version"]), catalog, periods)
+    found = lake.collect(periods.lazy().join(incomparable, on="contract_id", how="semi"))
+    if names := sorted(set(found["contract_id"])):
         raise UsageError(
-            f"{number}: the catalog measures usage of {', '.join(names)} in a way that it was not measured then, or "
-            f"has it in another currency; `billing void {number}` and `billing regenerate {number}` bill it anew"
+            f"{number}: the catalog has usage of {', '.join(names)} in another currency, or measures it in a way that "
+            f"is not metered yet, which `billing close` does; `billing void {number}` and `billing regenerate "
+            f"{number}` bill it anew"
         )
     tables = draft(lake, catalog, decision.now, watermarks(lake, catalog, decision.now))
-    mine = pl.col("invoice_id") == invoice["invoice_id"]
     rows = tables["invoice_variances"].filter(mine, pl.col("outstanding") != ZERO)
     if rows.filter(pl.col("cause") != "LATE_EVENT").is_empty():
         raise UsageError(

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import polars as pl
 
-from billing_assets.catalog import Catalog, changed_contracts, resolve
+from billing_assets.catalog import Catalog, CatalogFrames, changed_contracts, resolve
 from billing_assets.charges import scheduled_lines
 from billing_assets.charges.lines import CHARGE_KEY
 from billing_assets.columns import DECIMAL, TIMESTAMP
@@ -20,10 +20,12 @@ from billing_assets.money import or_zero, zero
 from billing_assets.pipeline.late import PERIOD, differences
 from billing_assets.runs.catalogs import needed
 from billing_assets.runs.inputs import charge_lines, watermarks
+from billing_assets.runs.meter import meter, newly_measured, touched_periods
 from billing_assets.runs.overflow import naming_overflows
 from billing_assets.runs.periods import started_periods
 from billing_assets.runs.recomputing import OfBatch
-from billing_assets.runs.variances import changed_periods, incomparable_contracts, touched_periods
+from billing_assets.runs.variances import changed_periods, incomparable_contracts
+from billing_assets.storage.beside import METERED, beside
 from billing_assets.storage.lake import Lake
 
 BALANCES, MEASURES = "balances", "measures"
@@ -40,7 +42,7 @@ SUMS = ("invoiced", "would_be", "difference")
 class FinalEdits:
     """edited: grain EDITED, with SUMS of its lines before balances. unpriced: grain (invoice_id, contract_id, what) of
     edits without such a sum. what: BALANCES, where commits or credits are others; MEASURES, where a metric counts what
-    was not measured then, or the currency is another."""
+    was not measured then and is not metered, or the currency is another."""
 
     edited: pl.DataFrame
     unpriced: pl.DataFrame
@@ -49,16 +51,27 @@ class FinalEdits:
 @naming_overflows
 def edits_of_final(lake: Lake, catalog: Catalog, now: datetime) -> FinalEdits:
     """Final invoices of periods within the window of late usage, each by its own catalog, or the one it was carried
-    to, and by this one, with the events of now. Writes nothing. What the edit does not touch is not computed again."""
+    to, and by this one, with the events of now. Writes nothing: what it measures anew is metered beside the lake; of a
+    lake in an object store, it has no sum. What the edit does not touch is not computed again."""
     marks, frames = watermarks(lake, catalog, now), resolve(catalog)
     periods = started_periods(lake, frames.contracts, catalog.settings.starting_at, now, marks.ledger_through)
+    new = newly_measured(lake, catalog, periods, now)
+    if new.is_empty() or not lake.is_local:
+        return _edits(lake, catalog, frames, periods, marks)
+    with beside(lake, METERED, filled=True) as other:
+        first, last = new.select(pl.col("period_start").min().dt.date(), pl.col("period_end").max().dt.date()).row(0)
+        meter(other, catalog, first, last)
+        return _edits(other, catalog, frames, periods, marks)
+
+
+def _edits(lake: Lake, catalog: Catalog, frames: CatalogFrames, periods: pl.DataFrame, marks: Watermarks) -> FinalEdits:
     closed = periods.filter(~pl.col("is_open"), pl.col("final_invoice_id").is_not_null())
     wanted = changed_periods(lake, catalog, frames, periods, marks)
     wanted = wanted.join(closed, on=PERIOD, how="semi").filter(pl.col("final_catalog_version") != catalog.version)
     numbers = wanted["final_batch_no"].unique().sort()
     parts = [_of_batch(lake, one, wanted.filter(final_batch_no=one), closed, catalog, marks) for one in numbers]
     edited = pl.concat([_charges(lake, catalog, marks), *parts])
-    oldest = now - catalog.settings.late_usage_window
+    oldest = marks.computed_as_of - catalog.settings.late_usage_window
     return FinalEdits(
         edited.sort(EDITED, nulls_last=True),
         _unpriced(lake, catalog, closed.filter(pl.col("period_end") >= oldest)),
@@ -109,7 +122,7 @@ def _unpriced(lake: Lake, catalog: Catalog, closed: pl.DataFrame) -> pl.DataFram
             continue
         recorded = needed(lake, str(version))
         balances = touched_periods(rows.lazy(), changed_contracts(recorded, catalog, names=OF_BALANCES))
-        measures = rows.lazy().join(incomparable_contracts(recorded, catalog), on="contract_id", how="semi")
+        measures = rows.lazy().join(incomparable_contracts(lake, recorded, catalog, rows), on="contract_id", how="semi")
         named = {BALANCES: rows.lazy().join(balances, on=PERIOD, how="semi"), MEASURES: measures}
         found += [
             part.select("contract_id", invoice_id="final_invoice_id", what=pl.lit(what)).select(

@@ -10,7 +10,9 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from billing_assets import metering
-from billing_assets.catalog import Catalog, resolve
+from billing_assets.catalog import Catalog, changed_contracts, resolve
+from billing_assets.columns import TIMESTAMP
+from billing_assets.pipeline.late import PERIOD
 from billing_assets.runs.catalogs import recorded_catalog
 from billing_assets.runs.late import first_new_day
 from billing_assets.runs.overflow import naming_overflows
@@ -43,13 +45,64 @@ def stale_days(lake: Lake, catalog: Catalog, now: datetime) -> tuple[date, ...]:
 
 
 def open_days(lake: Lake, catalog: Catalog, now: datetime) -> tuple[date, date]:
-    """From the first day of an open period, or of late usage to be listed, to the last day of any event."""
+    """From the first day of an open period, of late usage to be listed, or of a closed period that the catalog measures
+    otherwise than the one that billed it (`newly_measured`), to the last day of any event."""
     periods = started_periods(
         lake, resolve(catalog).contracts, catalog.settings.starting_at, now, lake.committed("books")
     )
     start: datetime | None = periods.filter("is_open").select(pl.col("period_start").min()).item()
     first = (start or catalog.settings.starting_at).date()
-    return min(first, first_new_day(lake) or first), date.max
+    compared = newly_measured(lake, catalog, periods, now)
+    first = min(first, first_new_day(lake) or first, *compared["period_start"].dt.date())
+    return first, date.max
+
+
+def newly_measured(lake: Lake, catalog: Catalog, periods: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """Grain PERIOD: closed ones of `periods` (`started_periods`), within the window of late usage, of which the catalog
+    measures what the one that billed them did not: `invoice_variances` compares them."""
+    oldest = pl.lit(now - catalog.settings.late_usage_window, dtype=TIMESTAMP)
+    closed = periods.filter(~pl.col("is_open"), pl.col("period_end") >= oldest)
+    found = [closed.clear()]
+    for (version,), rows in closed.group_by("final_catalog_version", maintain_order=True):
+        recorded = None if version == catalog.version else recorded_catalog(lake, str(version))
+        if recorded is not None and new_measures(recorded, catalog):
+            touched = lake.collect(touched_periods(rows.lazy(), unmeasured_contracts(recorded, catalog)))
+            found.append(rows.join(touched, on=PERIOD, how="semi"))
+    return pl.concat(found)
+
+
+def new_measures(recorded: Catalog, catalog: Catalog) -> tuple[metering.Measure, ...]:
+    """What `catalog` measures and `recorded` did not."""
+    before = {one.measure_id for one in metering.compile_measures(recorded.billable_metrics)}
+    return tuple(one for one in metering.compile_measures(catalog.billable_metrics) if one.measure_id not in before)
+
+
+def unmeasured_contracts(recorded: Catalog, catalog: Catalog) -> pl.LazyFrame:
+    """Rows of `changed_contracts`: of contracts with a product of which `catalog` measures something that `recorded`
+    did not."""
+    new = metering.metric_frame(catalog.billable_metrics).filter(
+        pl.col("measure_id").is_in([one.measure_id for one in new_measures(recorded, catalog)])
+    )
+    frames = resolve(catalog)
+    products = frames.product_versions.join(new, on="billable_metric_id", how="semi").select("product_id")
+    contracts = frames.contract_products.join(products, on="product_id", how="semi")
+    return changed_contracts(recorded, catalog).join(contracts, on="contract_id", how="semi")
+
+
+def touched_periods(periods: pl.LazyFrame, changed: pl.LazyFrame) -> pl.LazyFrame:
+    """PERIOD of those of which `changed` (`changed_contracts`) has some time."""
+    begins = pl.col("changed_from").is_null() | (pl.col("changed_from") < pl.col("period_end"))
+    ends = pl.col("changed_until").is_null() | (pl.col("changed_until") > pl.col("period_start"))
+    both = periods.select(*PERIOD, "period_end").join(changed, on="contract_id")
+    return both.filter(begins, ends).select(PERIOD).unique()
+
+
+def are_measured(lake: Lake, measures: Iterable[metering.Measure], periods: pl.DataFrame) -> bool:
+    """Whether every event in the days of `periods` (period_start, period_end) is metered by `measures`."""
+    if periods.is_empty():
+        return True
+    first, last = periods.select(pl.col("period_start").min(), pl.col("period_end").max()).row(0)
+    return not _stale(lake, measures, first.date(), (last - timedelta(microseconds=1)).date())
 
 
 def stale_slices(lake: Lake, catalog: Catalog, first: date, last: date) -> tuple[StaleDay, ...]:

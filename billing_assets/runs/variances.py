@@ -11,13 +11,13 @@ import polars as pl
 from billing_assets.catalog import Catalog, CatalogFrames, changed_contracts, resolve
 from billing_assets.columns import DECIMAL, TIMESTAMP
 from billing_assets.invoicing.finalize import Watermarks
-from billing_assets.metering import metric_frame
 from billing_assets.money import zero
 from billing_assets.pipeline.late import PERIOD, Recomputed, differences
 from billing_assets.runs.catalogs import needed
 from billing_assets.runs.decisions import carries
 from billing_assets.runs.invoiced import holders
 from billing_assets.runs.late_usage import ABOUT, late_lines
+from billing_assets.runs.meter import are_measured, new_measures, touched_periods, unmeasured_contracts
 from billing_assets.runs.recomputing import OfBatch
 from billing_assets.schemas import TABLES
 from billing_assets.storage.lake import Lake
@@ -34,8 +34,8 @@ def changed_periods(
     (`holds_billed`); those that another version of the engine billed (`by_other_engine`); and all that an action
     carries, with `carried_by`.
 
-    Contracts with a metric that was not measured then are left out, and those in another currency
-    (`incomparable_contracts`).
+    Left out are contracts in another currency, and while that is not metered (`stale_days`) those of which something
+    is measured now that was not then (`incomparable_contracts`).
     """
     oldest = pl.lit(marks.computed_as_of - catalog.settings.late_usage_window, dtype=TIMESTAMP)
     closed = periods.filter(~pl.col("is_open"))
@@ -52,7 +52,7 @@ def changed_periods(
     for (version,), rows in recent.group_by("final_catalog_version", maintain_order=True):
         recorded = needed(lake, str(version))
         changed = changed_contracts(recorded, catalog)
-        changed = changed.join(incomparable_contracts(recorded, catalog), on="contract_id", how="anti")
+        changed = changed.join(incomparable_contracts(lake, recorded, catalog, rows), on="contract_id", how="anti")
         parts.append(rows.join(lake.collect(touched_periods(rows.lazy(), changed)), on=PERIOD, how="semi"))
     return pl.concat(parts).unique(PERIOD).sort(PERIOD)
 
@@ -65,30 +65,17 @@ def batches_of_others(lake: Lake, engine_version: str) -> list[int]:
     return sorted(found["batch_no"].to_list())
 
 
-def touched_periods(periods: pl.LazyFrame, changed: pl.LazyFrame) -> pl.LazyFrame:
-    """PERIOD of those of which `changed` (`changed_contracts`) has some time."""
-    begins = pl.col("changed_from").is_null() | (pl.col("changed_from") < pl.col("period_end"))
-    ends = pl.col("changed_until").is_null() | (pl.col("changed_until") > pl.col("period_start"))
-    both = periods.select(*PERIOD, "period_end").join(changed, on="contract_id")
-    return both.filter(begins, ends).select(PERIOD).unique()
-
-
-def incomparable_contracts(recorded: Catalog, catalog: Catalog) -> pl.LazyFrame:
-    """Grain contract_id: contracts of which two catalogs have no difference in money: `unmeasured_contracts`, and those
-    in another currency."""
+def incomparable_contracts(lake: Lake, recorded: Catalog, catalog: Catalog, periods: pl.DataFrame) -> pl.LazyFrame:
+    """Grain contract_id: contracts of which two catalogs have no difference in money over `periods`: those in another
+    currency, and those of which `catalog` measures what is not metered."""
     one, other = (resolve(each).contracts.select("contract_id", "currency") for each in (recorded, catalog))
     moved = one.join(other, on="contract_id", suffix="_now").filter(pl.col("currency") != pl.col("currency_now"))
-    return pl.concat([moved.select("contract_id"), unmeasured_contracts(recorded, catalog)]).unique()
-
-
-def unmeasured_contracts(recorded: Catalog, catalog: Catalog) -> pl.LazyFrame:
-    """Grain contract_id: contracts with a product of which `catalog` measures something that `recorded` did not: past
-    periods have no such measure. `billing simulate` measures anew."""
-    before, after = metric_frame(recorded.billable_metrics), metric_frame(catalog.billable_metrics)
-    new = after.join(before, on="measure_id", how="anti").select("billable_metric_id")
-    frames = resolve(catalog)
-    products = frames.product_versions.join(new, on="billable_metric_id", how="semi").select("product_id")
-    return frames.contract_products.join(products, on="product_id", how="semi").select("contract_id").unique()
+    new = new_measures(recorded, catalog)
+    if not new or are_measured(lake, new, periods):
+        return moved.select("contract_id")
+    return pl.concat(
+        [frame.select("contract_id") for frame in (moved, unmeasured_contracts(recorded, catalog))]
+    ).unique()
 
 
 def other_variances(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,8 +24,9 @@ OF_EVENTS = ("events", "ingested_files", "rejected_events", "duplicate_events")
 
 
 @contextmanager
-def beside(lake: Lake, own: Collection[str]) -> Iterator[Lake]:
-    """The lake with empty tables in place of `own`, which may be written and are gone afterwards. Nothing else may be.
+def beside(lake: Lake, own: Collection[str], *, filled: bool = False) -> Iterator[Lake]:
+    """The lake with tables of its own in place of `own`, empty, or as they are (filled), which may be written and are
+    gone afterwards. Nothing else may be.
 
     Raises UsageError for a lake in an object store.
     """
@@ -32,6 +35,9 @@ def beside(lake: Lake, own: Collection[str]) -> Iterator[Lake]:
         for table in Path(lake.root).iterdir():
             if table.name in TABLES and table.name not in own:
                 (Path(root) / table.name).symlink_to(table, target_is_directory=True)
+            elif table.name in own and filled:
+                # No file of a Delta table is ever written again: what is added is beside them.
+                shutil.copytree(table, Path(root) / table.name, copy_function=os.symlink)
         yield Lake(root)
 
 

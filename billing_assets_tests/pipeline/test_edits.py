@@ -16,7 +16,9 @@ FEBRUARY, LATER = datetime(2024, 2, 3, tzinfo=UTC), datetime(2024, 2, 9, tzinfo=
 SINCE = "2024-01-01"
 
 
-def catalog(price: str = "2", seat: str = "15", charge: str = "500", credit: str = "4", kind: str = "SUM") -> Obj:
+def catalog(
+    price: str = "2", seat: str = "15", charge: str = "500", credit: str = "4", kind: str = "SUM", currency: str = "USD"
+) -> Obj:
     """Ten units, three seats and a charge; a credit pays 4 of it."""
     rates = [
         {"product_id": "p", "starting_at": SINCE, "rate_type": "FLAT", "price": price},
@@ -50,7 +52,7 @@ def catalog(price: str = "2", seat: str = "15", charge: str = "500", credit: str
             {"id": "seat", "name": "Seats", "type": "SUBSCRIPTION"},
             {"id": "fee", "name": "Fee", "type": "FIXED"},
         ],
-        "rate_cards": [{"id": "card", "rates": rates}],
+        "rate_cards": [{"id": "card", "currency": currency, "rates": rates}],
         "customers": [{"id": "u", "name": "u"}],
         "contracts": [contract],
     }
@@ -59,8 +61,9 @@ def catalog(price: str = "2", seat: str = "15", charge: str = "500", credit: str
 @pytest.fixture(scope="module")
 def books(tmp_path_factory: pytest.TempPathFactory) -> Books:
     found = Books.open(tmp_path_factory.mktemp("edits"), catalog())
-    event = {"transaction_id": "t", "customer_id": "u", "event_type": "e", "properties": {"v": 10}}
-    found.receive({"1.jsonl": [{**event, "timestamp": "2024-01-05T00:00:00Z"}]}, FEBRUARY)
+    event = {"customer_id": "u", "event_type": "e", "timestamp": "2024-01-05T00:00:00Z"}
+    events = [{**event, "transaction_id": f"t{value}", "properties": {"v": value}} for value in (7, 3)]
+    found.receive({"1.jsonl": events}, FEBRUARY)
     found.close(FEBRUARY)
     return found
 
@@ -85,6 +88,7 @@ def figures(found: FinalEdits) -> list[tuple[Any, ...]]:
         ({"price": "3"}, [("Units", 20, 30, 10)]),
         ({"seat": "12"}, [("Seats", 45, 36, -9)]),
         ({"charge": "400"}, [("Fee", 500, 400, -100)]),
+        ({"kind": "MAX"}, [("Units", 20, 14, -6)]),
     ],
 )
 def test_what_lines_would_be(books: Books, tmp_path: Path, edit: Obj, expected: list[tuple[Any, ...]]) -> None:
@@ -93,11 +97,13 @@ def test_what_lines_would_be(books: Books, tmp_path: Path, edit: Obj, expected: 
     assert found.unpriced.is_empty()
 
 
-@pytest.mark.parametrize(("edit", "what"), [({"credit": "3"}, "balances"), ({"kind": "MAX"}, "measures")])
-def test_what_has_no_sum_is_named(books: Books, tmp_path: Path, edit: Obj, what: str) -> None:
+@pytest.mark.parametrize(
+    ("edit", "what"), [({"credit": "3"}, ["balances"]), ({"currency": "EUR"}, ["balances", "measures"])]
+)
+def test_what_has_no_sum_is_named(books: Books, tmp_path: Path, edit: Obj, what: list[str]) -> None:
     found = by(books, tmp_path, catalog(**edit))
     assert figures(found) == []
-    assert found.unpriced.select("contract_id", "what").rows() == [("c", what)]
+    assert found.unpriced.select("contract_id", "what").rows() == [("c", one) for one in what]
 
 
 def test_an_edit_of_open_periods_alone_is_none(books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,13 +169,24 @@ def test_what_cannot_be_carried_is_refused(books: Books) -> None:
     with pytest.raises(UsageError, match="has nothing to carry: by the catalog of now it would be the same"):
         carry.to_carry(books.lake, books.catalog, mine, decided(LATER))
     anew = books.with_catalog(catalog(aggregation="MAX"))
-    anew.close(LATER)
-    assert listed(anew) == []
-    with pytest.raises(UsageError, match="measures usage of acme in a way that it was not measured then"):
+    with pytest.raises(UsageError, match="has usage of acme in another currency, or measures it in a way that is not"):
         carry.to_carry(anew.lake, anew.catalog, mine, decided(LATER))
     reissue.void(books.lake, books.catalog, mine, decided(LATER))
     with pytest.raises(UsageError, match="is void; its replacement is by the catalog of now"):
         carry.to_carry(books.lake, books.catalog, invoice(books, "acme"), decided(LATER))
+
+
+def test_a_metric_that_was_redefined_is_compared_and_carried(books: Books) -> None:
+    """Its states of closed periods are metered with the next close; acme had 10 and 5, of which 10 is the largest."""
+    anew = books.with_catalog(catalog(aggregation="MAX"))
+    anew.close(LATER)
+    assert listed(anew) == [("acme", "CATALOG", 15, 10, 0, -5)]
+    carry.carry(anew.lake, anew.catalog, invoice(books, "acme"), decided(LATER))
+    anew.receive({"2.jsonl": [used("acme", 2, 12)]}, LATER)
+    anew.close(MARCH)
+    assert totals(anew, "2024-02") == {"acme": -3, "beta": 0, "other": 0}
+    assert listed(anew) == [("acme", "CATALOG", 27, 12, -15, 0), ("acme", "LATE_EVENT", 15, 27, 12, 0)]
+    assert sound(anew)
 
 
 def test_late_usage_of_a_void_invoice_is_billed_again_though_another_had_billed_more_since(books: Books) -> None:
