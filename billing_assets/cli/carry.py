@@ -38,7 +38,7 @@ def carry(
 
     settings.refuse_future(allow_future)
     lake, catalog = settings.lake(), settings.catalog()
-    final, decision = final_invoice(lake, invoice), decided(settings, reason, by)
+    final, decision = final_invoice(lake, invoice, "is billed whole when it is final"), decided(settings, reason, by)
     rows = records(lake.collect(described(lake, carrying.to_carry(lake, catalog, final, decision).lazy())))
     if not dry_run:
         carrying.carry(lake, catalog, final, decision)

@@ -23,13 +23,15 @@ MONEY = frozenset(
         *("subtotal", "discounts", "credits_applied", "postpaid_applied", "late_usage", "rounding", "total"),
         *("amount", "list_amount"),
         *("granted", "drawn", "expired", "rolled_over", "remaining", "pending_drawn"),
+        *("before", "after", "difference", "total_after", "billed", "simulated", "invoiced", "would_be"),
+        *("finalized", "recomputed", "carried", "outstanding"),
     )
 )
 """Columns that are amounts in the row's currency, or other unit."""
 PARSED = frozenset(
     (
         *("bill_to", "tags", "hold_reasons", "group_key", "group_values", "pricing_group_values"),
-        *("presentation_group_values", "control_totals", "unbilled"),
+        *("presentation_group_values", "control_totals", "unbilled", "hold_reasons_after"),
     )
 )
 """Columns that hold JSON text in the tables, and are given as JSON here."""

@@ -37,7 +37,7 @@ def regenerate(
     lake, catalog = settings.lake(), settings.catalog()
     if not dry_run:
         finish_begun(lake, settings)
-    void, decision = final_invoice(lake, invoice), decided(settings, reason)
+    void, decision = final_invoice(lake, invoice, "is computed anew by every close"), decided(settings, reason)
     if dry_run:
         books = reissue.replacement_of(lake, catalog, void, decision, lake.committed("books"))
     else:

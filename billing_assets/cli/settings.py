@@ -125,10 +125,10 @@ def instant(text: str) -> datetime:
     return found.astimezone(UTC)
 
 
-def month(text: str | None) -> str | None:
-    """A month as 2026-10, or None. Raises UsageError."""
+def month(text: str | None, option: str = "--month") -> str | None:
+    """A month as 2026-10, or None. Raises UsageError, which names the option."""
     if text is not None and not MONTH.fullmatch(text):
-        raise UsageError(f"--month: found {text!r}, expected a month as 2026-10")
+        raise UsageError(f"{option}: found {text!r}, expected a month as 2026-10")
     return text
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +13,9 @@ from billing_assets.cli.figures import money
 from billing_assets.cli.output import Column, heading, print_json, print_table, record, records, say, tell
 from billing_assets.cli.settings import Settings, month
 from billing_assets.errors import UsageError
+
+if TYPE_CHECKING:
+    from billing_assets.catalog import Catalog
 
 EXAMPLES = """
 billing simulate --catalog catalog-of-next-year --from 2026-01 --to 2026-06
@@ -43,10 +47,13 @@ def simulate(
     """
     from billing_assets.runs import whatif
 
-    months = (month(first) or "", month(last) or "")
+    months = (month(first, "--from") or "", month(last, "--to") or "")
     if months[0] > months[1]:
         raise UsageError(f"--from {first} is after --to {last}")
     lake, catalog = settings.lake(), settings.catalog()
+    refuse_open(catalog, last, settings.now)
+    if not lake.committed("ingest"):
+        raise UsageError("the lake has no events yet; `billing ingest` reads event files")
     rows = whatif.simulate(lake, catalog, months, settings.now, lambda name: tell(f"simulating {name}"))
     if settings.json:
         print_json({"from": first, "to": last, "lines": [record(row) for row in records(rows)]})
@@ -60,6 +67,18 @@ def simulate(
     heading("Total")
     print_table(records(added["currency"]), COLUMNS)
     return 0
+
+
+def refuse_open(catalog: Catalog, last: str, now: datetime) -> None:
+    """Raise UsageError for a month that is not closed at `now`, or over before anything is billed."""
+    from billing_assets.pipeline import month_after
+
+    rules = catalog.settings
+    ends = month_after(datetime.strptime(last, "%Y-%m").replace(tzinfo=now.tzinfo))
+    if ends + rules.grace_period > now:
+        raise UsageError(f"--to {last} is not over at {now:%Y-%m-%d}, with its grace period: it is not billed yet")
+    if ends <= rules.starting_at:
+        raise UsageError(f"--to {last} is over before settings.starting_at, {rules.starting_at:%Y-%m-%d}")
 
 
 COLUMNS = (

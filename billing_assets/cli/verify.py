@@ -12,6 +12,7 @@ from billing_assets.cli.figures import counted, money, number
 from billing_assets.cli.output import Column, Row, print_json, print_table, record, records, say
 from billing_assets.cli.settings import Settings, month
 from billing_assets.cli.void import final_invoice
+from billing_assets.errors import UsageError
 
 if TYPE_CHECKING:
     from billing_assets.runs.verify import Verified
@@ -65,6 +66,8 @@ def verify(
     """
     from billing_assets.runs import verify as verifying
 
+    if invoice and month_:
+        raise UsageError("give an INVOICE or --month, not both")
     lake = settings.lake()
     lake.refuse_damage()
     one = final_invoice(lake, invoice, "has nothing recorded to be compared with") if invoice else None

@@ -7,7 +7,7 @@ beside the lake, so that nothing which may be written again is trusted; nothing 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -77,7 +77,7 @@ def verify(lake: Lake, *, month: str | None = None, invoice_id: str | None = Non
     numbers = lake.collect(pl.concat(rows).unique().sort("batch_no"))["batch_no"].to_list()
     intents = {int(number): intent_of(lake, int(number)) for number in numbers}
     found = [pl.DataFrame(schema={**DIFFERENCE, "batch_no": pl.Int64()})]
-    with metered_anew(lake) as beside:
+    with metered_anew(lake, intents) as beside:
         for batch_no, intent in intents.items():
             differ = _of_batch(lake, beside, batch_no, intent)
             mine = differ.filter(_is_asked(month, invoice_id)).select(*DIFFERENCE)
@@ -86,7 +86,7 @@ def verify(lake: Lake, *, month: str | None = None, invoice_id: str | None = Non
         invoices=lake.collect(lake.scan("invoices", through=through).filter(asked).sort("batch_no", "invoice_number")),
         batches=_described(intents),
         differences=pl.concat(found),
-        metered_again=beside is not lake,
+        metered_again=lake.is_local,
     )
 
 
@@ -115,10 +115,10 @@ MARKS: dict[str, pl.DataType] = {
 
 
 @contextmanager
-def metered_anew(lake: Lake) -> Iterator[Lake]:
+def metered_anew(lake: Lake, asked: Collection[int]) -> Iterator[Lake]:
     """The lake, with tables of its own for what is metered. A lake in an object store is read as it is, with the states
-    that it has."""
-    if not lake.is_local:
+    that it has; so is one of which nothing is asked."""
+    if not lake.is_local or not asked:
         yield lake
         return
     with beside(lake, METERED) as other:
